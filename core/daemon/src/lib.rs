@@ -1,0 +1,1 @@
+//! Process scaffolding: configuration, telemetry, metrics, tasks, backoff, key files.

@@ -1,0 +1,1 @@
+//! Adapter for Babylon's messages over CometBFT RPC, with its own prost definitions.

@@ -1,0 +1,11 @@
+//! What we ask of a proof-of-stake chain.
+//!
+//! Ports by need: a role asks only for the traits it uses. What crosses a port is a protocol type; wire types stop in
+//! the adapter. Every read answers with the height it was read at where that matters, and "this node does not know
+//! yet" is an error of its own ([`ErrorKind::NotYet`]), never a "no".
+
+pub mod message;
+pub mod ports;
+
+pub use message::{ChainMessage, MessageOutcome, Refusal};
+pub use ports::*;

@@ -1,0 +1,220 @@
+//! What a role says to the chain, in protocol types, and what became of it.
+
+use bitcoin::{Transaction, Txid, block::Header};
+use btc_staking_protocol::{
+    delegation::{CovenantSignatureSet, DelegationRequest},
+    finality::{
+        randomness::RandomnessCommitment,
+        vote::SignedVote,
+    },
+    height::PosHeight,
+    inclusion::InclusionProof,
+    keys::{AccountAddress, FinalityProviderPublicKey},
+    possession::ProofOfPossession,
+    rate::Decimal,
+};
+use std::fmt;
+
+/// A message to the chain. The sending account pays and signs; it is not part of the message.
+#[derive(Debug, Clone)]
+pub enum ChainMessage {
+    /// Registers a finality provider under the sending account.
+    CreateFinalityProvider(Box<FinalityProviderRegistration>),
+    /// Replaces a finality provider's description and, if given, its commission.
+    EditFinalityProvider {
+        /// The provider.
+        finality_provider: FinalityProviderPublicKey,
+        /// Replaces the whole description.
+        description: Description,
+        /// Keeps the commission when absent.
+        commission: Option<Decimal>,
+    },
+    /// Ends a jailing.
+    UnjailFinalityProvider(FinalityProviderPublicKey),
+    /// Registers a stake, or an expansion of one when [`DelegationRequest::expansion`] is present.
+    RegisterDelegation(Box<DelegationRequest>),
+    /// A committee member's signatures.
+    AddCovenantSignatures(Box<CovenantSignatureSet>),
+    /// Proves that a verified stake is on Bitcoin.
+    AddInclusionProof {
+        /// The stake.
+        staking_txid: Txid,
+        /// Of the staking transaction.
+        proof: InclusionProof,
+    },
+    /// Reports that a staking output was spent.
+    ReportUndelegation(Box<UndelegationReport>),
+    /// Shows a finality provider's secret key. Holds it; not printable.
+    SelectiveSlashingEvidence(RecoveredSecret),
+    /// Commits to public randomness.
+    CommitRandomness(RandomnessCommitment),
+    /// A finality vote.
+    AddFinalitySignature(Box<SignedVote>),
+    /// Bitcoin headers, ascending, each the child of the one before.
+    InsertHeaders(Vec<Header>),
+    /// Withdraws rewards of one kind to the account's withdraw address.
+    WithdrawReward(RewardKind),
+    /// Sets where rewards go.
+    SetWithdrawAddress(AccountAddress),
+}
+
+/// Reward gauges an account may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RewardKind {
+    /// Commission of a finality provider.
+    FinalityProvider,
+    /// Yield of a Bitcoin staker.
+    BtcStaker,
+    /// Yield of an account that stakes both coins.
+    Costaker,
+}
+
+/// What a finality provider registers with.
+#[derive(Debug, Clone)]
+pub struct FinalityProviderRegistration {
+    /// Account that registers; the proof of possession is over it.
+    pub account: AccountAddress,
+    /// EOTS key.
+    pub finality_provider: FinalityProviderPublicKey,
+    /// Proof that the key agrees to the account.
+    pub possession: ProofOfPossession,
+    /// Who they say they are.
+    pub description: Description,
+    /// Commission rate, highest rate ever, largest change a day.
+    pub commission: CommissionRates,
+}
+
+/// Commission of a finality provider; all three are always sent (`chain.md` 5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommissionRates {
+    /// Current rate.
+    pub rate: Decimal,
+    /// Highest rate it can ever have.
+    pub max_rate: Decimal,
+    /// Largest absolute change within 24 hours.
+    pub max_change_rate: Decimal,
+}
+
+/// Public description of a finality provider.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Description {
+    /// Name; required.
+    pub moniker: String,
+    /// Identity at a signature service.
+    pub identity: String,
+    /// Web site.
+    pub website: String,
+    /// Where to report problems.
+    pub security_contact: String,
+    /// Anything else.
+    pub details: String,
+}
+
+/// Report of a spent staking output (`bitcoin.md` 10.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UndelegationReport {
+    /// The stake whose output was spent.
+    pub staking_txid: Txid,
+    /// The spending transaction with its witness.
+    pub spending_tx: Transaction,
+    /// Of the spending transaction.
+    pub proof: InclusionProof,
+    /// The previous transaction of every input.
+    pub funding_txs: Vec<Transaction>,
+}
+
+/// A finality provider's recovered secret on its way to the chain. Neither printable nor comparable.
+pub struct RecoveredSecret(pub std::sync::Arc<btc_staking_protocol::finality::evidence::FinalityProviderSecret>);
+
+impl Clone for RecoveredSecret {
+    fn clone(&self) -> Self {
+        Self(std::sync::Arc::clone(&self.0))
+    }
+}
+impl fmt::Debug for RecoveredSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RecoveredSecret(..)")
+    }
+}
+
+/// What became of one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MessageOutcome {
+    /// Included and executed.
+    Accepted {
+        /// Hash of the transaction, upper-case hex.
+        tx_hash: String,
+        /// Block it is in.
+        height: PosHeight,
+    },
+    /// The chain already has what the message would have added.
+    AlreadyDone(String),
+    /// Refused for a reason; sending the same again cannot help until a fact changes.
+    Refused(Refusal),
+}
+
+/// Why the chain refused a message. Named kinds are those a role decides by; the text is for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What callers match on.
+    pub kind: RefusalKind,
+    /// Codespace, when the chain gave one.
+    pub codespace: String,
+    /// Code, when the chain gave one.
+    pub code: u32,
+    /// The chain's own words.
+    pub text: String,
+}
+
+/// Refusals that roles tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RefusalKind {
+    /// `btcstaking/1100`
+    FinalityProviderNotFound,
+    /// `btcstaking/1104`
+    FinalityProviderSlashed,
+    /// `btcstaking/1121`
+    FinalityProviderJailed,
+    /// `btcstaking/1102`
+    DelegationNotFound,
+    /// `btcstaking/1107`
+    NotACommitteeMember,
+    /// `btcstaking/1110`
+    InvalidCovenantSignature,
+    /// Staking transaction not deep enough yet (`btcstaking/1108`, by text).
+    NotDeepEnough,
+    /// `btcstaking/1124`
+    IncludedTooEarly,
+    /// Quorum not reached yet (text).
+    QuorumMissing,
+    /// Bitcoin header not known to the light client yet (text).
+    HeaderUnknown,
+    /// `finality/1100`: block not indexed yet.
+    BlockNotFound,
+    /// `finality/1103`, `1104`, `1111`: randomness missing or not usable yet.
+    RandomnessNotUsable,
+    /// `finality/1106`: commitment overlaps or its signature is wrong.
+    InvalidRandomness,
+    /// `finality/1108` by power: nothing to vote for at that height.
+    NoVotingPower,
+    /// `finality/1115`
+    FinalityNotActive,
+    /// `finality/1116`
+    BlockAlreadyFinalised,
+    /// `btclightclient/1101`, `1104`, `1105`: headers do not extend the chain's view.
+    HeadersRejected,
+    /// `sdk/5`, `sdk/9`: the paying account lacks coins.
+    InsufficientFunds,
+    /// Anything else.
+    Other,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.codespace.is_empty() {
+            return f.write_str(&self.text);
+        }
+        write!(f, "{} ({}/{})", self.text, self.codespace, self.code)
+    }
+}
+

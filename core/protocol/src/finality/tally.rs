@@ -1,0 +1,1 @@
+//! Who has voted and whether that is enough (`chain.md` 10.5).

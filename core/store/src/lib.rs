@@ -1,0 +1,1 @@
+//! Durable typed tables over sled: a commit that returned is on disk.

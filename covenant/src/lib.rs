@@ -1,0 +1,1 @@
+//! The committee member's daemon: feeder and isolated signer.

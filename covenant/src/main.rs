@@ -1,0 +1,2 @@
+//! The committee member's daemon: feeder and isolated signer.
+fn main() {}

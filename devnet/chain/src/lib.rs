@@ -1,0 +1,1 @@
+//! The embedded staking chain: Babylon's rules as one application behind a CometBFT-compatible RPC.

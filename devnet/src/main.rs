@@ -1,0 +1,2 @@
+//! One command: a regtest Bitcoin node, the embedded staking chain and all roles; the guided demo.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The only home of EOTS keys, with the sign records that guard them.

@@ -1,0 +1,2 @@
+//! The voting daemon.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The watchtower: relays headers, activates stakes, extracts keys, slashes.

@@ -1,0 +1,2 @@
+//! The watchtower: relays headers, activates stakes, extracts keys, slashes.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The holder's command line: stake, unbond, withdraw.

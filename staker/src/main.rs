@@ -1,0 +1,2 @@
+//! The holder's command line: stake, unbond, withdraw.
+fn main() {}

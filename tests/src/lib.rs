@@ -1,0 +1,1 @@
+//! End-to-end stories, golden vectors, fuzz targets and the arrow test.

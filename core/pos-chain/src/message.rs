@@ -3,10 +3,7 @@
 use bitcoin::{Transaction, Txid, block::Header};
 use btc_staking_protocol::{
     delegation::{CovenantSignatureSet, DelegationRequest},
-    finality::{
-        randomness::RandomnessCommitment,
-        vote::SignedVote,
-    },
+    finality::{randomness::RandomnessCommitment, vote::SignedVote},
     height::PosHeight,
     inclusion::InclusionProof,
     keys::{AccountAddress, FinalityProviderPublicKey},
@@ -124,7 +121,9 @@ pub struct UndelegationReport {
 }
 
 /// A finality provider's recovered secret on its way to the chain. Neither printable nor comparable.
-pub struct RecoveredSecret(pub std::sync::Arc<btc_staking_protocol::finality::evidence::FinalityProviderSecret>);
+pub struct RecoveredSecret(
+    pub std::sync::Arc<btc_staking_protocol::finality::evidence::FinalityProviderSecret>,
+);
 
 impl Clone for RecoveredSecret {
     fn clone(&self) -> Self {
@@ -217,4 +216,3 @@ impl fmt::Display for Refusal {
         write!(f, "{} ({}/{})", self.text, self.codespace, self.code)
     }
 }
-

@@ -212,7 +212,10 @@ pub trait DelegationReader: Send + Sync {
     /// [`Listing::malformed`], never a reason to fail the rest.
     async fn fetch_delegations(&self, status: Option<DelegationStatus>) -> Result<Listing<Delegation>>;
     /// Returns all delegations to one finality provider, every status.
-    async fn fetch_delegations_to(&self, finality_provider: &FinalityProviderPublicKey) -> Result<Listing<Delegation>>;
+    async fn fetch_delegations_to(
+        &self,
+        finality_provider: &FinalityProviderPublicKey,
+    ) -> Result<Listing<Delegation>>;
 }
 
 /// A list in which bad members do not spoil the good ones.
@@ -228,11 +231,18 @@ pub struct Listing<T> {
 #[async_trait]
 pub trait FinalityProviderReader: Send + Sync {
     /// Returns one provider, `None` if not registered.
-    async fn fetch_finality_provider(&self, key: &FinalityProviderPublicKey) -> Result<Option<FinalityProvider>>;
+    async fn fetch_finality_provider(
+        &self,
+        key: &FinalityProviderPublicKey,
+    ) -> Result<Option<FinalityProvider>>;
     /// Returns all providers.
     async fn fetch_finality_providers(&self) -> Result<Listing<FinalityProvider>>;
     /// Returns the power at a height.
-    async fn fetch_voting_power(&self, key: &FinalityProviderPublicKey, height: PosHeight) -> Result<VotingPower>;
+    async fn fetch_voting_power(
+        &self,
+        key: &FinalityProviderPublicKey,
+        height: PosHeight,
+    ) -> Result<VotingPower>;
 }
 
 /// Reads votes, blocks and randomness.
@@ -247,7 +257,10 @@ pub trait FinalityReader: Send + Sync {
     /// Returns the keys that voted for a height.
     async fn fetch_votes(&self, height: PosHeight) -> Result<Vec<FinalityProviderPublicKey>>;
     /// Returns all randomness commitments of a provider, ascending by start height.
-    async fn fetch_randomness_commitments(&self, key: &FinalityProviderPublicKey) -> Result<Vec<StoredCommitment>>;
+    async fn fetch_randomness_commitments(
+        &self,
+        key: &FinalityProviderPublicKey,
+    ) -> Result<Vec<StoredCommitment>>;
     /// Returns the last epoch that is final on Bitcoin; epoch 0 when none is.
     async fn fetch_last_finalised_epoch(&self) -> Result<Epoch>;
 }
@@ -265,7 +278,10 @@ pub trait AccountReader: Send + Sync {
     /// Returns the spendable balance in the base denomination.
     async fn fetch_balance(&self, account: &AccountAddress) -> Result<u128>;
     /// Returns reward coins that can be withdrawn, in the base denomination, by gauge name.
-    async fn fetch_rewards(&self, account: &AccountAddress) -> Result<Vec<(crate::message::RewardKind, u128)>>;
+    async fn fetch_rewards(
+        &self,
+        account: &AccountAddress,
+    ) -> Result<Vec<(crate::message::RewardKind, u128)>>;
 }
 
 /// Sends messages from one account.

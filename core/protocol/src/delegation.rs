@@ -1,8 +1,8 @@
 //! A delegation: what a holder asks for, what was checked, and what the chain tells about it.
 
 use crate::{
-    inclusion::InclusionProof,
     height::{BtcHeight, Timelock},
+    inclusion::InclusionProof,
     keys::{AccountAddress, CovenantPublicKey, FinalityProviderPublicKey, StakerPublicKey},
     params::ParamsVersion,
     possession::ProofOfPossession,

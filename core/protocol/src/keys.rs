@@ -173,8 +173,8 @@ impl FromStr for AccountAddress {
     type Err = InvalidAddress;
     fn from_str(text: &str) -> Result<Self, InvalidAddress> {
         use bitcoin::bech32::{self, Bech32, primitives::decode::CheckedHrpstring};
-        let checked = CheckedHrpstring::new::<Bech32>(text)
-            .map_err(|_| InvalidAddress::NotBech32(text.to_owned()))?;
+        let checked =
+            CheckedHrpstring::new::<Bech32>(text).map_err(|_| InvalidAddress::NotBech32(text.to_owned()))?;
         let bytes: Vec<u8> = checked.byte_iter().collect();
         // Decoding accepts non-zero padding; encoding again does not reproduce it.
         let again = bech32::encode_lower::<Bech32>(checked.hrp(), &bytes)

@@ -71,8 +71,7 @@ pub struct ParamsFields {
 
 /// Why the fields are no valid version.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum InvalidParams {
-}
+pub enum InvalidParams {}
 impl StakingParams {
     /// Checks the fields.
     pub fn new(fields: ParamsFields) -> Result<Self, InvalidParams> {

@@ -1,0 +1,20 @@
+//! `babylon.btcstaking.v1`: finality providers, delegations and their parameters.
+
+mod messages;
+mod queries;
+mod records;
+
+pub use messages::*;
+pub use queries::*;
+pub use records::*;
+
+impl std::fmt::Debug for SelectiveSlashingEvidence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SelectiveSlashingEvidence(..)")
+    }
+}
+impl std::fmt::Debug for MsgSelectiveSlashingEvidence {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MsgSelectiveSlashingEvidence").field("signer", &self.signer).finish_non_exhaustive()
+    }
+}

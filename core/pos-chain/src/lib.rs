@@ -4,6 +4,8 @@
 //! the adapter. Every read answers with the height it was read at where that matters, and "this node does not know
 //! yet" is an error of its own ([`ErrorKind::NotYet`]), never a "no".
 
+pub mod contract;
+pub mod double;
 pub mod message;
 pub mod ports;
 

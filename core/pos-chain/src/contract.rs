@@ -1,0 +1,287 @@
+//! The contract suite: what every implementation of the ports must do, run on the double, on the embedded chain and,
+//! where one is at hand, on a real network.
+//!
+//! A check reads, and where it is given a [`Submitter`] it sends. It returns the first [`Violation`] instead of
+//! panicking, so that a caller may also run the suite against a foreign node.
+
+use crate::{
+    message::{ChainMessage, MessageOutcome, RefusalKind},
+    ports::{ChainError, ErrorKind, PosChain, Submitter, VotingPower},
+};
+use bitcoin::{BlockHash, Txid, hashes::Hash};
+use btc_staking_protocol::{
+    delegation::DelegationStatus, height::PosHeight, inclusion::InclusionProof,
+    keys::FinalityProviderPublicKey, params::ParamsVersion,
+};
+use std::collections::BTreeSet;
+use thiserror::Error;
+
+/// A broken promise of a port.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Violation {
+    /// A call failed that must not.
+    #[error("{call} failed")]
+    Failed {
+        /// The call.
+        call: &'static str,
+        /// How it failed.
+        #[source]
+        source: ChainError,
+    },
+    /// An answer that contradicts the contract.
+    #[error("{clause}: {found}")]
+    Broken {
+        /// What must hold.
+        clause: &'static str,
+        /// What was found.
+        found: String,
+    },
+}
+
+/// Result of a check.
+pub type Check = Result<(), Violation>;
+
+/// Runs every check that only reads.
+///
+/// # Errors
+/// The first [`Violation`].
+pub async fn check_reads(chain: &impl PosChain) -> Check {
+    check_head(chain).await?;
+    check_params(chain).await?;
+    check_light_client(chain).await?;
+    check_delegations(chain).await?;
+    check_finality_providers(chain).await?;
+    check_finality(chain).await
+}
+
+/// The head names its chain and never goes back.
+///
+/// # Errors
+/// The first [`Violation`].
+pub async fn check_head(chain: &impl PosChain) -> Check {
+    let first = call("fetch_head", chain.fetch_head().await)?;
+    let second = call("fetch_head", chain.fetch_head().await)?;
+    require("a chain has an id", !first.chain_id.is_empty(), &first)?;
+    require("the id stays", first.chain_id == second.chain_id, (&first, &second))?;
+    require("the height never goes back", first.height <= second.height, (&first, &second))
+}
+
+/// Versions ascend together with their activation heights, and each can be read alone.
+///
+/// # Errors
+/// The first [`Violation`].
+pub async fn check_params(chain: &impl PosChain) -> Check {
+    let all = call("fetch_staking_params", chain.fetch_staking_params().await)?;
+    for pair in all.windows(2) {
+        let versions = (pair[0].version, pair[1].version);
+        require("versions ascend by one", versions.0.0.checked_add(1) == Some(versions.1.0), versions)?;
+        let heights = (pair[0].btc_activation_height, pair[1].btc_activation_height);
+        require("activation heights ascend", heights.0 < heights.1, heights)?;
+    }
+    for params in &all {
+        let alone = chain.fetch_staking_params_version(params.version).await;
+        let alone = call("fetch_staking_params_version", alone)?;
+        require("a version reads alike alone", alone == *params, (&alone, params))?;
+    }
+    let unknown = chain.fetch_staking_params_version(ParamsVersion(u32::MAX)).await;
+    let kind = unknown.as_ref().map_err(|error| error.kind).err();
+    require("an unknown version is not known yet", kind == Some(ErrorKind::NotYet), unknown)?;
+    let depths = call("fetch_checkpoint_params", chain.fetch_checkpoint_params().await)?;
+    require("k is at most w", depths.confirmation_depth <= depths.finalization_timeout, depths)?;
+    let finality = call("fetch_finality_params", chain.fetch_finality_params().await)?;
+    require("somebody may be active", finality.max_active_finality_providers > 0, finality)
+}
+
+/// Base and tip are on the light client's chain, hash to what they say, and an unknown header is a plain no.
+///
+/// # Errors
+/// The first [`Violation`].
+pub async fn check_light_client(chain: &impl PosChain) -> Check {
+    let base = call("fetch_light_client_base", chain.fetch_light_client_base().await)?;
+    let tip = call("fetch_light_client_tip", chain.fetch_light_client_tip().await)?;
+    require("the base is not above the tip", base.height <= tip.height, (base, tip))?;
+    for header in [base, tip] {
+        require("a header hashes to its hash", header.header.block_hash() == header.hash, header)?;
+        let contains = call("light_client_contains", chain.light_client_contains(&header.hash).await)?;
+        require("base and tip are contained", contains, header.hash)?;
+    }
+    let unknown = BlockHash::from_byte_array([0xab; 32]);
+    let contains = call("light_client_contains", chain.light_client_contains(&unknown).await)?;
+    require("an unknown header is not contained", !contains, unknown)
+}
+
+/// An unknown stake is a plain no; a listed one reads alike alone; filters by status are exact.
+///
+/// # Errors
+/// The first [`Violation`].
+pub async fn check_delegations(chain: &impl PosChain) -> Check {
+    let unknown = call("fetch_delegation", chain.fetch_delegation(&unknown_txid()).await)?;
+    require("an unknown stake is none", unknown.is_none(), &unknown)?;
+    let all = call("fetch_delegations", chain.fetch_delegations(None).await)?.items;
+    let mut seen = BTreeSet::new();
+    for listed in &all {
+        let txid = listed.terms.staking_tx.compute_txid();
+        require("no stake is listed twice", seen.insert(txid), txid)?;
+        let alone = call("fetch_delegation", chain.fetch_delegation(&txid).await)?;
+        let same = alone.as_ref().is_some_and(|alone| alone.terms == listed.terms);
+        require("a listed stake reads alike alone", same, txid)?;
+        if let Some(heights) = listed.inclusion {
+            let lock = u32::from(listed.terms.staking_time.blocks());
+            require(
+                "the end is start plus timelock",
+                heights.start.checked_add(lock) == Some(heights.end),
+                heights,
+            )?;
+        }
+    }
+    for status in STATUSES {
+        let some = call("fetch_delegations", chain.fetch_delegations(Some(status)).await)?.items;
+        let stray = some.iter().find(|delegation| delegation.status != status);
+        require("a filter by status is exact", stray.is_none(), (status, stray.map(|stray| stray.status)))?;
+    }
+    Ok(())
+}
+
+const STATUSES: [DelegationStatus; 5] = [
+    DelegationStatus::Pending,
+    DelegationStatus::Verified,
+    DelegationStatus::Active,
+    DelegationStatus::Unbonded,
+    DelegationStatus::Expired,
+];
+
+/// A listed provider reads alike alone, and a height ahead of the chain has no power table.
+///
+/// # Errors
+/// The first [`Violation`].
+pub async fn check_finality_providers(chain: &impl PosChain) -> Check {
+    let all = call("fetch_finality_providers", chain.fetch_finality_providers().await)?.items;
+    let keys: BTreeSet<_> = all.iter().map(|provider| provider.key).collect();
+    require("no provider is listed twice", keys.len() == all.len(), keys.len())?;
+    for listed in &all {
+        let alone = call("fetch_finality_provider", chain.fetch_finality_provider(&listed.key).await)?;
+        let same = alone.as_ref().is_some_and(|alone| alone.account == listed.account);
+        require("a listed provider reads alike alone", same, &alone)?;
+        let to = call("fetch_delegations_to", chain.fetch_delegations_to(&listed.key).await)?;
+        let stray = to.items.iter().find(|stake| !stake.terms.finality_providers.contains(&listed.key));
+        require("stakes to a provider name it", stray.is_none(), listed.key)?;
+        let ahead = chain.fetch_voting_power(&listed.key, far_ahead()).await;
+        let ahead = call("fetch_voting_power", ahead)?;
+        require("a height ahead has no power table", ahead == VotingPower::NoTable, ahead)?;
+    }
+    Ok(())
+}
+
+/// Unindexed heights are none, the last finalised block is final, commitments ascend without overlap.
+///
+/// # Errors
+/// The first [`Violation`].
+pub async fn check_finality(chain: &impl PosChain) -> Check {
+    let ahead = call("fetch_indexed_block", chain.fetch_indexed_block(far_ahead()).await)?;
+    require("a height ahead is not indexed", ahead.is_none(), ahead)?;
+    let votes = call("fetch_votes", chain.fetch_votes(far_ahead()).await)?;
+    require("nobody voted for a height ahead", votes.is_empty(), &votes)?;
+    if let Some(block) = call("fetch_last_finalised", chain.fetch_last_finalised().await)? {
+        require("the last finalised block is final", block.finalised, block)?;
+        let alone = call("fetch_indexed_block", chain.fetch_indexed_block(block.height).await)?;
+        require("the last finalised block is indexed", alone == Some(block), alone)?;
+        let activated = call("fetch_activated_height", chain.fetch_activated_height().await)?;
+        let after = activated.is_some_and(|first| first <= block.height);
+        require("nothing is final before activation", after, activated)?;
+    }
+    for provider in call("fetch_finality_providers", chain.fetch_finality_providers().await)?.items {
+        check_commitments(chain, &provider.key).await?;
+    }
+    call("fetch_last_finalised_epoch", chain.fetch_last_finalised_epoch().await).map(|_| ())
+}
+
+async fn check_commitments(chain: &impl PosChain, key: &FinalityProviderPublicKey) -> Check {
+    let commitments = chain.fetch_randomness_commitments(key).await;
+    let commitments = call("fetch_randomness_commitments", commitments)?;
+    for pair in commitments.windows(2) {
+        let end = pair[0].start_height.checked_add(pair[0].count);
+        require("commitments do not overlap", end.is_some_and(|end| end <= pair[1].start_height), pair)?;
+    }
+    Ok(())
+}
+
+/// One outcome per message, in order, and one that fails does not drag others down.
+///
+/// `good` are messages this chain accepts from this account, in an order in which they may be sent.
+///
+/// # Errors
+/// The first [`Violation`].
+pub async fn check_submission(
+    chain: &impl PosChain,
+    submitter: &impl Submitter,
+    good: Vec<ChainMessage>,
+) -> Check {
+    let none = call("submit", submitter.submit(Vec::new()).await)?;
+    require("no messages have no outcomes", none.is_empty(), &none)?;
+    let count = good.len();
+    let mut messages = good;
+    let middle = count / 2;
+    messages.insert(middle, unprovable());
+    let outcomes = call("submit", submitter.submit(messages).await)?;
+    require("every message has one outcome", outcomes.len() == count + 1, &outcomes)?;
+    for (position, outcome) in outcomes.iter().enumerate() {
+        if position == middle {
+            check_refused_as_unknown(outcome)?;
+        } else {
+            check_accepted(chain, outcome).await?;
+        }
+    }
+    Ok(())
+}
+
+fn check_refused_as_unknown(outcome: &MessageOutcome) -> Check {
+    let unknown = match outcome {
+        MessageOutcome::Refused(refusal) => refusal.kind == RefusalKind::DelegationNotFound,
+        MessageOutcome::Accepted { .. } | MessageOutcome::AlreadyDone(_) => false,
+    };
+    require("a proof for an unknown stake is refused as such", unknown, outcome)
+}
+
+async fn check_accepted(chain: &impl PosChain, outcome: &MessageOutcome) -> Check {
+    let MessageOutcome::Accepted { tx_hash, height } = outcome else {
+        return require("a good message is accepted", false, outcome);
+    };
+    let is_hash =
+        tx_hash.len() == 64 && tx_hash.bytes().all(|b| b.is_ascii_digit() || (b'A'..=b'F').contains(&b));
+    require("a transaction hash is 64 upper-case hex digits", is_hash, tx_hash)?;
+    let head = call("fetch_head", chain.fetch_head().await)?;
+    require(
+        "the block of an accepted message is at most one ahead",
+        *height <= head.height.next(),
+        (height, &head),
+    )
+}
+
+fn unprovable() -> ChainMessage {
+    let proof = InclusionProof {
+        block_hash: BlockHash::from_byte_array([0xab; 32]),
+        index: 1,
+        siblings: vec![[0xcd; 32]],
+    };
+    ChainMessage::AddInclusionProof { staking_txid: unknown_txid(), proof }
+}
+
+fn unknown_txid() -> Txid {
+    Txid::from_byte_array([0xee; 32])
+}
+
+/// A height no test reaches, within the signed 64-bit range of nodes.
+fn far_ahead() -> PosHeight {
+    PosHeight::new(1 << 40)
+}
+
+fn call<T>(call: &'static str, result: Result<T, ChainError>) -> Result<T, Violation> {
+    result.map_err(|source| Violation::Failed { call, source })
+}
+
+fn require(clause: &'static str, holds: bool, found: impl std::fmt::Debug) -> Check {
+    if holds {
+        return Ok(());
+    }
+    Err(Violation::Broken { clause, found: format!("{found:?}") })
+}

@@ -1,0 +1,161 @@
+//! The reading ports of the double.
+
+use super::ScriptedChain;
+use crate::{message::RewardKind, ports::*};
+use async_trait::async_trait;
+use bitcoin::{BlockHash, Txid};
+use btc_staking_protocol::{
+    delegation::{Delegation, DelegationStatus},
+    finality::evidence::Evidence,
+    height::{Epoch, PosHeight},
+    keys::{AccountAddress, FinalityProviderPublicKey},
+    params::{ParamsVersion, StakingParams},
+};
+
+#[async_trait]
+impl HeadReader for ScriptedChain {
+    async fn fetch_head(&self) -> Result<ChainHead> {
+        self.read("head", |state| Ok(state.head.clone()))
+    }
+}
+
+#[async_trait]
+impl ParamsReader for ScriptedChain {
+    async fn fetch_staking_params(&self) -> Result<Vec<StakingParams>> {
+        self.read("params", |state| Ok(state.staking_params.clone()))
+    }
+    async fn fetch_staking_params_version(&self, version: ParamsVersion) -> Result<StakingParams> {
+        self.read("params version", |state| {
+            let found = state.staking_params.iter().find(|params| params.version == version);
+            found.cloned().ok_or_else(|| {
+                ChainError::new(ErrorKind::NotYet, format!("params version {} is not known", version.0))
+            })
+        })
+    }
+    async fn fetch_checkpoint_params(&self) -> Result<CheckpointParams> {
+        self.read("checkpoint params", |state| Ok(state.checkpoint_params))
+    }
+    async fn fetch_finality_params(&self) -> Result<FinalityParams> {
+        self.read("finality params", |state| Ok(state.finality_params))
+    }
+}
+
+#[async_trait]
+impl LightClientReader for ScriptedChain {
+    async fn fetch_light_client_tip(&self) -> Result<LightClientHeader> {
+        self.read("light client tip", |state| state.light_client.last().copied().ok_or_else(no_headers))
+    }
+    async fn fetch_light_client_base(&self) -> Result<LightClientHeader> {
+        self.read("light client base", |state| state.light_client.first().copied().ok_or_else(no_headers))
+    }
+    async fn light_client_contains(&self, hash: &BlockHash) -> Result<bool> {
+        self.read("light client", |state| Ok(state.light_client.iter().any(|header| header.hash == *hash)))
+    }
+}
+
+fn no_headers() -> ChainError {
+    ChainError::new(ErrorKind::NotYet, "light client holds no header")
+}
+
+#[async_trait]
+impl DelegationReader for ScriptedChain {
+    async fn fetch_delegation(&self, staking_txid: &Txid) -> Result<Option<Delegation>> {
+        self.read("delegation", |state| Ok(state.delegations.get(staking_txid).cloned()))
+    }
+    async fn fetch_delegations(&self, status: Option<DelegationStatus>) -> Result<Listing<Delegation>> {
+        self.list_delegations(|delegation| status.is_none_or(|status| delegation.status == status))
+    }
+    async fn fetch_delegations_to(
+        &self,
+        finality_provider: &FinalityProviderPublicKey,
+    ) -> Result<Listing<Delegation>> {
+        self.list_delegations(|delegation| delegation.terms.finality_providers.contains(finality_provider))
+    }
+}
+
+impl ScriptedChain {
+    fn list_delegations(&self, wanted: impl Fn(&Delegation) -> bool) -> Result<Listing<Delegation>> {
+        self.read("delegations", |state| {
+            let items = state.delegations.values().filter(|delegation| wanted(delegation)).cloned();
+            Ok(Listing { items: items.collect(), malformed: state.malformed_delegations.clone() })
+        })
+    }
+}
+
+#[async_trait]
+impl FinalityProviderReader for ScriptedChain {
+    async fn fetch_finality_provider(
+        &self,
+        key: &FinalityProviderPublicKey,
+    ) -> Result<Option<FinalityProvider>> {
+        self.read("finality provider", |state| Ok(state.finality_providers.get(key).cloned()))
+    }
+    async fn fetch_finality_providers(&self) -> Result<Listing<FinalityProvider>> {
+        self.read("finality providers", |state| {
+            let items = state.finality_providers.values().cloned().collect();
+            Ok(Listing { items, malformed: Vec::new() })
+        })
+    }
+    async fn fetch_voting_power(
+        &self,
+        key: &FinalityProviderPublicKey,
+        height: PosHeight,
+    ) -> Result<VotingPower> {
+        self.read("voting power", |state| {
+            let Some(table) = state.power_tables.get(&height) else { return Ok(VotingPower::NoTable) };
+            Ok(match table.get(key) {
+                None | Some(0) => VotingPower::None,
+                Some(power) => VotingPower::Has(*power),
+            })
+        })
+    }
+}
+
+#[async_trait]
+impl FinalityReader for ScriptedChain {
+    async fn fetch_activated_height(&self) -> Result<Option<PosHeight>> {
+        self.read("activated height", |state| Ok(state.activated_height))
+    }
+    async fn fetch_indexed_block(&self, height: PosHeight) -> Result<Option<IndexedBlock>> {
+        self.read("indexed block", |state| Ok(state.blocks.get(&height).copied()))
+    }
+    async fn fetch_last_finalised(&self) -> Result<Option<IndexedBlock>> {
+        self.read("last finalised", |state| {
+            Ok(state.blocks.values().rev().find(|block| block.finalised).copied())
+        })
+    }
+    async fn fetch_votes(&self, height: PosHeight) -> Result<Vec<FinalityProviderPublicKey>> {
+        self.read("votes", |state| {
+            Ok(state.votes.get(&height).into_iter().flat_map(|votes| votes.keys()).copied().collect())
+        })
+    }
+    async fn fetch_randomness_commitments(
+        &self,
+        key: &FinalityProviderPublicKey,
+    ) -> Result<Vec<StoredCommitment>> {
+        self.read("commitments", |state| Ok(state.commitments.get(key).cloned().unwrap_or_default()))
+    }
+    async fn fetch_last_finalised_epoch(&self) -> Result<Epoch> {
+        self.read("last finalised epoch", |state| Ok(state.last_finalised_epoch))
+    }
+}
+
+#[async_trait]
+impl EvidenceReader for ScriptedChain {
+    async fn fetch_evidences(&self, from: PosHeight) -> Result<Listing<Evidence>> {
+        self.read("evidences", |state| {
+            let items = state.evidences.iter().filter(|evidence| evidence.height >= from).cloned();
+            Ok(Listing { items: items.collect(), malformed: Vec::new() })
+        })
+    }
+}
+
+#[async_trait]
+impl AccountReader for ScriptedChain {
+    async fn fetch_balance(&self, account: &AccountAddress) -> Result<u128> {
+        self.read("balance", |state| Ok(state.balances.get(account).copied().unwrap_or(0)))
+    }
+    async fn fetch_rewards(&self, account: &AccountAddress) -> Result<Vec<(RewardKind, u128)>> {
+        self.read("rewards", |state| Ok(state.rewards.get(account).cloned().unwrap_or_default()))
+    }
+}

@@ -10,13 +10,15 @@
 //! | [`script`], [`output`] | leaf scripts, taproot outputs, descriptors | `bitcoin.md` 1, 2 |
 //! | [`tx`], [`sighash`], [`witness`] | transactions, what is signed, how it is spent | `bitcoin.md` 3 to 9 |
 //! | [`identify`] | phase-1 OP_RETURN | `bitcoin.md` 5.1 |
+//! | [`dust`] | outputs too small to relay | `bitcoin.md` 12.2 |
 //! | [`delegation`] | a stake's terms and their check | `bitcoin.md` 10, 11 |
-//! | [`possession`] | proofs of possession | `crypto.md` 4 |
+//! | [`possession`], [`signing_context`] | proofs of possession | `crypto.md` 4 |
 //! | [`inclusion`], [`headers`] | Merkle proofs, header chain rules | `bitcoin.md` 11.3, `chain.md` 2 |
 //! | [`finality`] | randomness, votes, tally, evidence | `crypto.md` 5, 6 |
 
 pub mod committee;
 pub mod delegation;
+pub mod dust;
 pub mod finality;
 pub mod headers;
 pub mod height;
@@ -30,5 +32,6 @@ pub mod possession;
 pub mod rate;
 pub mod script;
 pub mod sighash;
+pub mod signing_context;
 pub mod tx;
 pub mod witness;

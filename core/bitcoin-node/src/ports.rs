@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use bitcoin::{Amount, Block, BlockHash, FeeRate, OutPoint, Transaction, TxOut, Txid, block::Header};
 use btc_staking_protocol::height::{BtcDepth, BtcHeight};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Result of a port call.
@@ -52,7 +53,7 @@ impl fmt::Display for NodeError {
 impl std::error::Error for NodeError {}
 
 /// A block by height and hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct BlockRef {
     /// Height.
     pub height: BtcHeight,
@@ -144,9 +145,10 @@ impl BurnLimit {
 /// What a node said to a broadcast.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BroadcastOutcome {
-    /// In the mempool now.
+    /// In the mempool now. Bitcoin Core says the same of a transaction that was there before.
     Accepted,
-    /// The node had it already, in the mempool or in a block.
+    /// The node had it already. For one in a block, Bitcoin Core notices that only while an output of it is unspent
+    /// and answers [`RefusalKind::MissingOrSpent`] afterwards.
     AlreadyKnown,
     /// Refused.
     Refused(BroadcastRefusal),
@@ -166,11 +168,14 @@ pub struct BroadcastRefusal {
 pub enum RefusalKind {
     /// An input is spent or unknown: find out who spent it.
     MissingOrSpent,
-    /// Another unconfirmed transaction spends the same output and does not give way.
+    /// Another unconfirmed transaction spends the same output and does not give way, because this one does not pay
+    /// enough more. Look at the rival; the answer may change when it confirms or leaves.
     MempoolConflict,
     /// Fee below what the mempool takes now; try again later.
     FeeTooLow,
-    /// A relative or absolute timelock has not passed.
+    /// Too many unconfirmed relatives in the mempool; wait for a block.
+    TooManyRelatives,
+    /// A relative or absolute timelock has not passed, or a coinbase is too young.
     NonFinal,
     /// Burns more than allowed.
     BurnExceeded,

@@ -2,6 +2,19 @@
 //!
 //! A finality provider that signs two blocks at one height reveals its secret key, and every stake under it is
 //! slashed. This crate makes that impossible for one data directory: signing consumes a permit, and a permit exists
-//! only once the vote is durably recorded ([`records`]).
+//! only once the vote is durably recorded.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`keys`] | secret keys, from a mnemonic or raw bytes |
+//! | [`records`] | what was signed, on disk, checked at every start |
+//! | [`manager`] | [`EotsManager`](manager::EotsManager): votes, randomness commitments, proofs, possession |
+//!
+//! Spec: `crypto.md` 2, 5, 6.
 
+pub mod keys;
+pub mod manager;
 pub mod records;
+mod trees;
+
+pub use trees::TreeError;

@@ -64,6 +64,10 @@ impl Permit {
     pub fn request(&self) -> &VoteRequest {
         &self.request
     }
+    /// Gives up the permit for what it allows.
+    pub(crate) fn into_request(self) -> VoteRequest {
+        self.request
+    }
     /// Whether this was signed before.
     pub fn safe(&self) -> Safe {
         self.safe

@@ -24,6 +24,7 @@ use btc_staking_protocol::{
     keys::{AccountAddress, FinalityProviderPublicKey},
     possession::ProofOfPossession,
 };
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use thiserror::Error;
 
@@ -112,7 +113,7 @@ impl EotsManager {
         let key = self.key(&subject.finality_provider)?;
         let range = self.trees.plan(key, &subject.chain_id, start, count)?;
         self.records.record_commitment(subject, range)?;
-        let digest = RandomnessCommitment::signed_digest(start, count, &range.root);
+        let digest = commitment_digest(&range);
         Ok(RandomnessCommitment {
             finality_provider: subject.finality_provider,
             start_height: start,
@@ -191,7 +192,7 @@ impl EotsManager {
         account: &AccountAddress,
     ) -> Result<ProofOfPossession, SigningError> {
         let key = self.key(finality_provider)?;
-        let digest = ProofOfPossession::bip340_digest(account);
+        let digest: [u8; 32] = Sha256::digest(account.bytes()).into();
         Ok(ProofOfPossession::Bip340(key.signing_key().sign_schnorr(&digest, &NO_AUX)))
     }
 
@@ -227,6 +228,15 @@ fn sign(key: &EotsKey, permit: Permit, scheme: Scheme) -> Result<EotsSignature, 
 
 fn randomness_at(key: &EotsKey, subject: &Subject, scheme: Scheme, height: PosHeight) -> PublicRandomness {
     nonce::derive(key.secret(), scheme, chain_bytes(&subject.chain_id), height.to_u64()).public()
+}
+
+fn commitment_digest(range: &CommittedRange) -> [u8; 32] {
+    Sha256::new()
+        .chain_update(range.start.to_u64().to_be_bytes())
+        .chain_update(range.count.to_be_bytes())
+        .chain_update(range.root)
+        .finalize()
+        .into()
 }
 
 fn chain_bytes(chain_id: &ChainId) -> &[u8] {

@@ -92,16 +92,23 @@ impl Trees {
         let tree = build(key, chain_id, Scheme::V1, start, count)?;
         let range = CommittedRange { start, count, root: tree.root() };
         let subject = Subject { finality_provider: key.public_key(), chain_id: chain_id.clone() };
-        self.keep(Entry { subject, range, tree: Some(KnownTree { tree: Arc::new(tree), scheme: Scheme::V1 }) });
+        self.keep(Entry {
+            subject,
+            range,
+            tree: Some(KnownTree { tree: Arc::new(tree), scheme: Scheme::V1 }),
+        });
         Ok(range)
     }
 
     /// Returns the tree of a commitment, after checking that its root is the committed one.
-    pub fn of(&self, key: &EotsKey, subject: &Subject, range: &CommittedRange) -> Result<KnownTree, TreeError> {
-        let foreign = || TreeError::ForeignCommitment {
-            chain_id: subject.chain_id.clone(),
-            range: Box::new(*range),
-        };
+    pub fn of(
+        &self,
+        key: &EotsKey,
+        subject: &Subject,
+        range: &CommittedRange,
+    ) -> Result<KnownTree, TreeError> {
+        let foreign =
+            || TreeError::ForeignCommitment { chain_id: subject.chain_id.clone(), range: Box::new(*range) };
         if let Some(known) = self.find(subject, range) {
             return known.ok_or_else(foreign);
         }

@@ -1,4 +1,27 @@
 //! A delegation: what a holder asks for, what was checked, and what the chain tells about it.
+//!
+//! Spec: `bitcoin.md` 9 to 11. The types of this file carry what travels; nothing in them is trusted until checked:
+//!
+//! | From | By | To |
+//! |---|---|---|
+//! | an intention | [`plan_stake`], funding, the staker's signatures | [`DelegationTerms`] |
+//! | [`DelegationRequest`] | [`DelegationRequest::check`] | [`CheckedDelegation`] |
+//! | [`Delegation`] told by the chain | [`Delegation::rebuild`] | [`CheckedDelegation`] |
+//! | a [`CheckedDelegation`] and its previous one | [`CheckedDelegation::check_expansion`] | [`CheckedExpansion`] |
+
+mod check;
+mod checked;
+mod covenant;
+mod expansion;
+mod plan;
+mod request;
+
+pub use check::{DelegationRefusal, StakeSighashes};
+pub use checked::{CheckedDelegation, SlashedOutput, StakeKind};
+pub use covenant::{CannotSign, CovenantList, CovenantSignatureRefusal, QuorumMissing, VerifiedQuorum};
+pub use expansion::{CheckedExpansion, ExpansionRefusal};
+pub use plan::{FundedStake, NotTheStaker, PlanRefusal, StakePlan, plan_stake};
+pub use request::{RequestRefusal, Untrue};
 
 use crate::{
     height::{BtcHeight, Timelock},

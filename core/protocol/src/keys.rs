@@ -3,6 +3,7 @@
 //! Every key is x-only and stands for its even-Y point (`crypto.md` 1). A staker's key cannot be passed where a
 //! finality provider's is wanted; the compiler refuses.
 
+pub use crate::secret::{CovenantSecret, InvalidSecret, StakerSecret};
 use bitcoin::XOnlyPublicKey;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};

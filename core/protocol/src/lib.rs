@@ -18,6 +18,7 @@
 
 pub mod committee;
 pub mod delegation;
+mod descriptor;
 pub mod dust;
 pub mod finality;
 pub mod headers;
@@ -31,7 +32,9 @@ pub mod params;
 pub mod possession;
 pub mod rate;
 pub mod script;
+mod secret;
 pub mod sighash;
+pub mod spend;
 pub mod signing_context;
 pub mod tx;
 pub mod witness;

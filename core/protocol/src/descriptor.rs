@@ -16,7 +16,8 @@ use std::sync::Arc;
 
 type Fragment = Arc<Miniscript<XOnlyPublicKey, Tap>>;
 
-const WELL_TYPED: &str = "signature checks, thresholds and timelocks of checked keys are well-typed miniscript";
+const WELL_TYPED: &str =
+    "signature checks, thresholds and timelocks of checked keys are well-typed miniscript";
 
 /// Returns the descriptor of the staking output.
 pub(crate) fn staking_descriptor(keys: &StakeKeys, staking_time: Timelock) -> Descriptor<XOnlyPublicKey> {

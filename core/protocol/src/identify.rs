@@ -171,8 +171,8 @@ pub fn identify_stake(
     }
     let (payload_index, payload) = find_payload(tx)?;
     let keys = StakeKeys::new(payload.staker, &[payload.finality_provider], committee)?;
-    let staking_time = Timelock::from_blocks(u32::from(payload.staking_time))
-        .map_err(|_| NotIdentified::ZeroStakingTime)?;
+    let staking_time =
+        Timelock::from_blocks(u32::from(payload.staking_time)).map_err(|_| NotIdentified::ZeroStakingTime)?;
     let output = StakingOutput::new(keys, staking_time);
     let (staking_index, value) = find_script(tx, &output.script_pubkey())?;
     if payload.tag != expected_tag {
@@ -188,8 +188,7 @@ pub fn identify_stake(
 #[must_use]
 pub fn is_possible_stake(tx: &Transaction, tag: Tag) -> bool {
     let matching = |output: &&TxOut| {
-        payload_bytes(&output.script_pubkey)
-            .is_some_and(|bytes| bytes[..4] == tag.0 && bytes[4] == VERSION)
+        payload_bytes(&output.script_pubkey).is_some_and(|bytes| bytes[..4] == tag.0 && bytes[4] == VERSION)
     };
     tx.output.len() >= 2 && tx.output.iter().filter(matching).count() == 1
 }
@@ -207,8 +206,7 @@ fn find_payload(tx: &Transaction) -> Result<(u32, Payload), NotIdentified> {
 }
 
 fn find_script(tx: &Transaction, script: &Script) -> Result<(u32, Amount), NotIdentified> {
-    let mut found =
-        (0u32..).zip(&tx.output).filter(|(_, output)| output.script_pubkey.as_script() == script);
+    let mut found = (0u32..).zip(&tx.output).filter(|(_, output)| output.script_pubkey.as_script() == script);
     let (first, output) = found.next().ok_or(NotIdentified::NoStakingOutput)?;
     match found.next() {
         None => Ok((first, output.value)),

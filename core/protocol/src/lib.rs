@@ -34,7 +34,7 @@ pub mod rate;
 pub mod script;
 mod secret;
 pub mod sighash;
-pub mod spend;
 pub mod signing_context;
+pub mod spend;
 pub mod tx;
 pub mod witness;

@@ -79,7 +79,9 @@ pub enum InvalidStakeKeys {
     #[error("{0} finality providers are named, at most {MAX_FINALITY_PROVIDERS} are supported")]
     TooManyFinalityProviders(usize),
     /// One key in two places: whoever holds it could sign twice (`bitcoin.md` 1.5).
-    #[error("duplicated key in script: {key} is both {first} and {second}, every key must be a different one")]
+    #[error(
+        "duplicated key in script: {key} is both {first} and {second}, every key must be a different one"
+    )]
     Duplicate {
         /// The repeated key.
         key: XOnlyPublicKey,

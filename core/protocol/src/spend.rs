@@ -67,10 +67,7 @@ pub enum UnprovenSpend {
 ///
 /// # Errors
 /// [`UnprovenSpend::FundingMissing`] or [`UnprovenSpend::FundingIndex`].
-pub fn collect_prevouts(
-    tx: &Transaction,
-    funding_txs: &[Transaction],
-) -> Result<Vec<TxOut>, UnprovenSpend> {
+pub fn collect_prevouts(tx: &Transaction, funding_txs: &[Transaction]) -> Result<Vec<TxOut>, UnprovenSpend> {
     let by_txid: HashMap<Txid, &Transaction> =
         funding_txs.iter().map(|funding| (funding.compute_txid(), funding)).collect();
     let prevout = |outpoint: OutPoint| {
@@ -142,8 +139,7 @@ fn elements(witness: &Witness) -> usize {
 }
 
 fn check_commitment(parts: &ScriptSpend<'_>, output: &StakingOutput) -> Result<(), UnprovenSpend> {
-    let control_block =
-        ControlBlock::decode(parts.control_block).map_err(|_| UnprovenSpend::ControlBlock)?;
+    let control_block = ControlBlock::decode(parts.control_block).map_err(|_| UnprovenSpend::ControlBlock)?;
     let output_key = output.output_key().to_x_only_public_key();
     if !control_block.verify_taproot_commitment(SECP256K1, output_key, parts.script) {
         return Err(UnprovenSpend::NotCommitted);

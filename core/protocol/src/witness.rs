@@ -20,9 +20,7 @@ use crate::{
     script::StakeKeys,
     sighash::{SighashError, leaf_sighash, signature_is_valid},
 };
-use bitcoin::{
-    TapSighash, Transaction, TxOut, Witness, XOnlyPublicKey, hashes::Hash, secp256k1::schnorr,
-};
+use bitcoin::{TapSighash, Transaction, TxOut, Witness, XOnlyPublicKey, hashes::Hash, secp256k1::schnorr};
 use thiserror::Error;
 
 /// A spend of one input through one leaf, with the hash its signatures are over.
@@ -168,7 +166,9 @@ pub fn assemble_slashing_witness(
         choose_valid(decrypted, |signature| spend.accepts(signature, member.x_only()))
     })?;
     let provider_signature = secret.sign_schnorr(&spend.sighash.to_byte_array(), aux);
-    slots.extend(keys.finality_providers().iter().rev().map(|key| (*key == provider).then_some(provider_signature)));
+    slots.extend(
+        keys.finality_providers().iter().rev().map(|key| (*key == provider).then_some(provider_signature)),
+    );
     Ok(finish(slots, signatures.staker, spend.leaf))
 }
 
@@ -298,7 +298,11 @@ pub fn predicted_slashing_witness(leaf: &Leaf, keys: &StakeKeys) -> Witness {
 }
 
 fn predicted_quorum(committee: &CovenantCommittee) -> Vec<Option<schnorr::Signature>> {
-    (0..committee.quorum()).map(|_| Some(placeholder())).chain(std::iter::repeat(None)).take(committee.keys().len()).collect()
+    (0..committee.quorum())
+        .map(|_| Some(placeholder()))
+        .chain(std::iter::repeat(None))
+        .take(committee.keys().len())
+        .collect()
 }
 
 /// 64 zero bytes in place of a signature.

@@ -69,7 +69,9 @@ pub enum CovenantSignatureRefusal {
     #[error("covenant key {0} is not a member of this stake's committee")]
     NotAMember(CovenantPublicKey),
     /// One adaptor signature per finality provider is needed.
-    #[error("{found} adaptor signatures in the {list} list, there must be {required}, one per finality provider")]
+    #[error(
+        "{found} adaptor signatures in the {list} list, there must be {required}, one per finality provider"
+    )]
     Count {
         /// Which list.
         list: CovenantList,
@@ -185,7 +187,10 @@ impl CheckedDelegation {
     }
 
     /// Verifies the signatures every stake needs, expansion or not.
-    pub(super) fn verify_new_stake(&self, set: &CovenantSignatureSet) -> Result<(), CovenantSignatureRefusal> {
+    pub(super) fn verify_new_stake(
+        &self,
+        set: &CovenantSignatureSet,
+    ) -> Result<(), CovenantSignatureRefusal> {
         let (found, required) = (set.staking_txid, self.staking_txid());
         if found != required {
             return Err(CovenantSignatureRefusal::OtherStake { found, required });

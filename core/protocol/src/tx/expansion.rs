@@ -53,7 +53,9 @@ pub enum ExpansionTxRefusal {
         required: OutPoint,
     },
     /// Input 0 spends another transaction than the one named.
-    #[error("input 0 of the expansion spends {found}, it must spend an output of staking transaction {previous}")]
+    #[error(
+        "input 0 of the expansion spends {found}, it must spend an output of staking transaction {previous}"
+    )]
     NotThePreviousTx {
         /// Outpoint it spends.
         found: OutPoint,
@@ -61,7 +63,9 @@ pub enum ExpansionTxRefusal {
         previous: Txid,
     },
     /// Input 1 spends another transaction than the funding transaction shown.
-    #[error("input 1 of the expansion spends {found}, it must spend an output of funding transaction {funding}")]
+    #[error(
+        "input 1 of the expansion spends {found}, it must spend an output of funding transaction {funding}"
+    )]
     NotTheFundingTx {
         /// Outpoint it spends.
         found: OutPoint,

@@ -1,10 +1,10 @@
-//! Rules that hold for every transaction: strict parsing, context-free sanity, pre-signed shape, dust.
+//! Rules that hold for every transaction: strict parsing, context-free sanity, pre-signed shape.
 //!
-//! Spec: `bitcoin.md` 12.
+//! Spec: `bitcoin.md` 12; dust is [`crate::dust`]'s.
 
 use bitcoin::{
-    Amount, OutPoint, Script, Sequence, Transaction, TxOut, VarInt, Weight, absolute::LockTime,
-    consensus::encode, transaction::Version,
+    Amount, OutPoint, Script, Sequence, Transaction, Weight, absolute::LockTime, consensus::encode,
+    transaction::Version,
 };
 use std::{collections::HashSet, ops::RangeInclusive};
 use thiserror::Error;
@@ -225,34 +225,6 @@ pub fn check_presigned(tx: &Transaction, shape: &PresignedShape) -> Result<(), N
         return Err(NotPresignable::ScriptSig(input.script_sig.len()));
     }
     Ok(())
-}
-
-/// Returns the smallest value an output with this script may have and still be relayed, `None` for a script that can
-/// never be spent and is dust at any value (`bitcoin.md` 12.2).
-#[must_use]
-pub fn dust_limit(script: &Script) -> Option<Amount> {
-    /// Longest script that can be executed.
-    const MAX_SCRIPT_BYTES: usize = 10_000;
-    const INPUT_BASE: u64 = 41;
-    const LEGACY_SIGNATURE: u64 = 107;
-    const WITNESS_SIGNATURE: u64 = 26;
-
-    let unspendable = is_burn(script)
-        || script.len() > MAX_SCRIPT_BYTES
-        || script.instructions().any(|instruction| instruction.is_err());
-    if unspendable {
-        return None;
-    }
-    let length = u64::try_from(script.len()).ok()?;
-    let prefix = u64::try_from(VarInt(length).size()).ok()?;
-    let signature = if script.is_witness_program() { WITNESS_SIGNATURE } else { LEGACY_SIGNATURE };
-    Some(Amount::from_sat(3 * (8 + prefix + length + INPUT_BASE + signature)))
-}
-
-/// Whether nodes would not relay this output.
-#[must_use]
-pub fn is_dust(output: &TxOut) -> bool {
-    dust_limit(&output.script_pubkey).is_none_or(|limit| output.value < limit)
 }
 
 /// Whether a script burns what is sent to it: its first opcode is OP_RETURN.

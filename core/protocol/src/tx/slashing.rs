@@ -6,13 +6,11 @@
 //! slashed and paid as fee from below only, since a staker may harm nobody but himself.
 
 use super::{
-    sanity::{Insane, NotPresignable, PresignedShape, check_presigned, check_sanity, is_burn, is_dust},
+    sanity::{Insane, NotPresignable, PresignedShape, check_presigned, check_sanity, is_burn},
     unbonding::presigned_input,
 };
-use crate::{output::SlashingRefundOutput, params::ParamsFields, rate::SlashingRate};
-use bitcoin::{
-    Amount, OutPoint, ScriptBuf, Transaction, TxOut, absolute::LockTime, transaction::Version,
-};
+use crate::{dust::is_dust, output::SlashingRefundOutput, params::ParamsFields, rate::SlashingRate};
+use bitcoin::{Amount, OutPoint, ScriptBuf, Transaction, TxOut, absolute::LockTime, transaction::Version};
 use thiserror::Error;
 
 /// What the params say about slashing.
@@ -141,7 +139,9 @@ fn slashing_outputs(
 
 /// Finds an output that is dust and does not burn.
 fn relay_dust(outputs: &[TxOut]) -> Option<(usize, Amount)> {
-    let found = |(_, output): &(usize, &TxOut)| !is_burn(&output.script_pubkey) && is_dust(output);
+    let found = |(_, output): &(usize, &TxOut)| {
+        !is_burn(&output.script_pubkey) && is_dust(output.value, &output.script_pubkey)
+    };
     outputs.iter().enumerate().find(found).map(|(index, output)| (index, output.value))
 }
 
@@ -286,7 +286,11 @@ fn check_scripts(
     Ok(())
 }
 
-fn check_values(tx: &Transaction, funding: Amount, rules: SlashingRules<'_>) -> Result<(), SlashingTxRefusal> {
+fn check_values(
+    tx: &Transaction,
+    funding: Amount,
+    rules: SlashingRules<'_>,
+) -> Result<(), SlashingTxRefusal> {
     let slashed = tx.output[0].value;
     if slashed == Amount::ZERO || funding == Amount::ZERO {
         return Err(SlashingTxRefusal::NoValue { slashed, funding });

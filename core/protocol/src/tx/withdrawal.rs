@@ -7,12 +7,12 @@
 //! Refuses to sign for another staker, to pay dust, and to pay an address of another network.
 
 use crate::{
+    dust::{is_dust, smallest_non_dust},
     height::Timelock,
     keys::StakerPublicKey,
     output::{Leaf, SlashingRefundOutput, StakingOutput, UnbondingOutput},
     secret::StakerSecret,
     sighash::leaf_sighash,
-    tx::sanity::{dust_limit, is_dust},
     witness::{AssemblyError, LeafSpend, assemble_timelock_witness, predicted_timelock_witness},
 };
 use bitcoin::{
@@ -153,7 +153,10 @@ pub fn build_withdrawal(
     feerate: FeeRate,
 ) -> Result<Withdrawal, CannotWithdraw> {
     let available = check_inputs(&inputs)?;
-    let least = dust_limit(&destination).ok_or(CannotWithdraw::UnspendableDestination)?;
+    if is_dust(Amount::MAX_MONEY, &destination) {
+        return Err(CannotWithdraw::UnspendableDestination);
+    }
+    let least = smallest_non_dust(&destination);
     let mut tx = Transaction {
         version: Version::TWO,
         lock_time: LockTime::ZERO,
@@ -161,11 +164,8 @@ pub fn build_withdrawal(
         output: vec![TxOut { value: Amount::ZERO, script_pubkey: destination }],
     };
     let fee = predicted_fee(&tx, &inputs, feerate)?;
-    let too_little = CannotWithdraw::Dust { available, fee, least };
-    tx.output[0].value = available.checked_sub(fee).ok_or_else(|| too_little.clone())?;
-    if is_dust(&tx.output[0]) {
-        return Err(too_little);
-    }
+    let left = available.checked_sub(fee).filter(|left| *left >= least);
+    tx.output[0].value = left.ok_or(CannotWithdraw::Dust { available, fee, least })?;
     Ok(Withdrawal { tx, inputs, fee })
 }
 
@@ -229,7 +229,8 @@ impl Withdrawal {
     pub fn sighashes(&self) -> Vec<TapSighash> {
         let prevouts = self.prevouts();
         let sighash = |(index, input): (usize, &WithdrawalInput)| {
-            leaf_sighash(&self.tx, index, &prevouts, &input.leaf).expect("one prevout per input, by construction")
+            leaf_sighash(&self.tx, index, &prevouts, &input.leaf)
+                .expect("one prevout per input, by construction")
         };
         self.inputs.iter().enumerate().map(sighash).collect()
     }

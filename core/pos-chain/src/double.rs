@@ -27,6 +27,7 @@ use btc_staking_protocol::{
     height::{BtcDepth, Epoch, PosHeight},
     keys::{AccountAddress, FinalityProviderPublicKey},
     params::StakingParams,
+    rate::Decimal,
 };
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -90,6 +91,7 @@ impl ChainState {
                 max_active_finality_providers: 100,
                 signed_blocks_window: 100,
                 finality_sig_timeout: 3,
+                min_signed_per_window: Decimal::from_scaled(500_000_000_000_000_000),
                 min_pub_rand: 1,
                 jail_duration_s: 600,
                 activation_height: PosHeight::new(1),

@@ -9,6 +9,7 @@ use btc_staking_protocol::{
     height::{BtcDepth, BtcHeight, Epoch, PosHeight},
     keys::{AccountAddress, FinalityProviderPublicKey},
     params::{ParamsVersion, StakingParams},
+    rate::Decimal,
 };
 use std::fmt;
 
@@ -90,6 +91,8 @@ pub struct FinalityParams {
     pub signed_blocks_window: u64,
     /// Blocks before a miss is final.
     pub finality_sig_timeout: u64,
+    /// Share of the window that must be signed.
+    pub min_signed_per_window: Decimal,
     /// Smallest randomness commitment.
     pub min_pub_rand: u64,
     /// Seconds in jail.

@@ -5,7 +5,7 @@
 //! | From | By | To |
 //! |---|---|---|
 //! | an intention | [`plan_stake`], funding, the staker's signatures | [`DelegationTerms`] |
-//! | [`DelegationRequest`] | `DelegationRequest::check` | [`CheckedDelegation`] |
+//! | [`DelegationRequest`] | [`DelegationRequest::check`] | [`CheckedDelegation`] |
 //! | [`Delegation`] told by the chain | [`Delegation::rebuild`] | [`CheckedDelegation`] |
 //! | a [`CheckedDelegation`] and its previous one | [`CheckedDelegation::check_expansion`] | [`CheckedExpansion`] |
 
@@ -14,6 +14,7 @@ mod checked;
 mod covenant;
 mod expansion;
 mod plan;
+mod request;
 mod told;
 
 pub use check::{DelegationRefusal, StakeSighashes};
@@ -21,6 +22,7 @@ pub use checked::{CheckedDelegation, SlashedOutput, StakeKind};
 pub use covenant::{CannotSign, CovenantList, CovenantSignatureRefusal, QuorumMissing, VerifiedQuorum};
 pub use expansion::{CheckedExpansion, ExpansionRefusal};
 pub use plan::{FundedStake, NotTheStaker, PlanRefusal, StakePlan, plan_stake};
+pub use request::RequestRefusal;
 pub use told::Untrue;
 
 use crate::{

@@ -104,7 +104,7 @@ impl<const N: usize> Tree<N> {
         let builder = leaves.iter().fold(TaprootBuilder::new(), |builder, (_, script, depth)| {
             builder.add_leaf(*depth, script.clone()).expect(COMPLETE)
         });
-        let spend_info = builder.finalize(SECP256K1, internal_key()).ok().expect(COMPLETE);
+        let spend_info = builder.finalize(SECP256K1, internal_key()).expect(COMPLETE);
         let leaves = leaves.map(|(path, script, _)| {
             let versioned = (script, LeafVersion::TapScript);
             let control_block = spend_info.control_block(&versioned).expect("every leaf was added above");

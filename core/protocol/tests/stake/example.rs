@@ -84,8 +84,12 @@ pub fn params() -> StakingParams {
 /// Any transaction with these outputs.
 pub fn tx_paying(outputs: Vec<TxOut>) -> Transaction {
     let previous_output = OutPoint::new(bitcoin::Txid::from_byte_array([0xaa; 32]), 1);
-    let input =
-        TxIn { previous_output, script_sig: ScriptBuf::new(), sequence: Sequence::MAX, witness: Witness::new() };
+    let input = TxIn {
+        previous_output,
+        script_sig: ScriptBuf::new(),
+        sequence: Sequence::MAX,
+        witness: Witness::new(),
+    };
     Transaction { version: Version::TWO, lock_time: LockTime::ZERO, input: vec![input], output: outputs }
 }
 
@@ -180,7 +184,10 @@ impl Forge {
 
         let sign = |tx: &Transaction, prevout: &TxOut, leaf| {
             let sighash = single_input_sighash(tx, prevout, leaf);
-            sighash.map_or_else(|_| self.staker.sign(Hash::all_zeros(), &AUX), |hash| self.staker.sign(hash, &AUX))
+            sighash.map_or_else(
+                |_| self.staker.sign(Hash::all_zeros(), &AUX),
+                |hash| self.staker.sign(hash, &AUX),
+            )
         };
         let staking_leaf = outputs.staking.slashing_leaf();
         let unbonding_leaf = outputs.unbonding.slashing_leaf();

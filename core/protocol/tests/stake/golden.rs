@@ -41,14 +41,24 @@ fn keys_of_the_worked_example_are_reproduced() {
 fn staking_output_of_the_worked_example_is_reproduced() {
     let output = checked().outputs().staking.clone();
     let leaves = [
-        ("timelock", format!("20{STAKER}ad02e803b2"), LEAF_TIMELOCK, format!("{LEAF_UNBONDING}{LEAF_SLASHING}")),
+        (
+            "timelock",
+            format!("20{STAKER}ad02e803b2"),
+            LEAF_TIMELOCK,
+            format!("{LEAF_UNBONDING}{LEAF_SLASHING}"),
+        ),
         (
             "unbonding",
             format!("20{STAKER}ad{COMMITTEE}"),
             LEAF_UNBONDING,
             format!("{LEAF_TIMELOCK}{LEAF_SLASHING}"),
         ),
-        ("slashing", format!("20{STAKER}ad20{PROVIDER}ad{COMMITTEE}"), LEAF_SLASHING, INNER_BRANCH.to_owned()),
+        (
+            "slashing",
+            format!("20{STAKER}ad20{PROVIDER}ad{COMMITTEE}"),
+            LEAF_SLASHING,
+            INNER_BRANCH.to_owned(),
+        ),
     ];
     for (leaf, (path, script, hash, merkle_path)) in output.leaves().iter().zip(leaves) {
         assert_eq!(leaf.path().to_string(), path);

@@ -18,7 +18,8 @@ pub fn is_accepted_serialised(tx: &[u8], index: usize, prevouts: &[TxOut]) -> bo
         })
         .collect();
     let own = &prevouts[index];
-    bitcoinconsensus::verify(own.script_pubkey.as_bytes(), own.value.to_sat(), tx, Some(&spent), index).is_ok()
+    bitcoinconsensus::verify(own.script_pubkey.as_bytes(), own.value.to_sat(), tx, Some(&spent), index)
+        .is_ok()
 }
 
 #[track_caller]

@@ -112,10 +112,7 @@ fn descriptors_of_the_worked_example_keep_their_text() {
     let internal = internal_key().serialize().to_lower_hex_string();
     let staker = staker().public_key();
     assert!(
-        outputs
-            .refund
-            .descriptor()
-            .starts_with(&format!("tr({internal},and_v(v:pk({staker}),older(101)))#"))
+        outputs.refund.descriptor().starts_with(&format!("tr({internal},and_v(v:pk({staker}),older(101)))#"))
     );
     assert!(
         outputs.staking.descriptor().starts_with(&format!(
@@ -130,9 +127,7 @@ fn descriptors_of_the_worked_example_keep_their_text() {
 /// blocks. Our builder is fixed to its three shapes, so the vectors are run through the same primitives it uses.
 #[test]
 fn bip_341_vectors_with_our_tree_shapes_hold() {
-    use bitcoin::{
-        ScriptBuf, TapLeafHash, TapNodeHash, secp256k1::SECP256K1, taproot::TaprootBuilder,
-    };
+    use bitcoin::{ScriptBuf, TapLeafHash, TapNodeHash, secp256k1::SECP256K1, taproot::TaprootBuilder};
     struct Vector {
         internal: &'static str,
         leaves: &'static [(u8, &'static str, &'static str)],

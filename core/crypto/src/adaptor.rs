@@ -16,3 +16,6 @@ pub(crate) use signature::sign;
 pub use signature::{
     AdaptorSignature, DecryptError, InvalidAdaptorSignature, RecoverError, SignError, VerifyError,
 };
+
+#[cfg(test)]
+mod tests;

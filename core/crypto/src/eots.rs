@@ -39,7 +39,7 @@ impl_hex_bytes!(EotsSignature, 32);
 
 /// The secret key of a finality provider, which signs votes. No `Debug`, no `Clone`; wiped on drop.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// fn cannot_be_printed(key: btc_staking_crypto::eots::EotsSecretKey) {
 ///     println!("{key:?}");
 /// }
@@ -95,14 +95,27 @@ impl EotsSecretKey {
         &self.0
     }
 
-    /// Signs `message`, consuming the nonce.
+    /// Signs `message`, consuming the nonce:
     ///
-    /// ```compile_fail
-    /// # use btc_staking_crypto::{eots::EotsSecretKey, nonce::Nonce};
-    /// fn cannot_sign_twice(key: &EotsSecretKey, nonce: Nonce) {
-    ///     let first = key.sign(nonce, b"block");
-    ///     let second = key.sign(nonce, b"another block");
-    /// }
+    /// ```
+    /// # use btc_staking_crypto::{eots::{self, EotsSecretKey}, nonce::{self, Scheme}};
+    /// let key = EotsSecretKey::from_bytes(&[7; 32])?;
+    /// let nonce = nonce::derive(&key, Scheme::V1, b"bbn-1", 100);
+    /// let randomness = nonce.public();
+    /// let signature = key.sign(nonce, b"block")?;
+    /// eots::verify(key.public_key(), &randomness, b"block", &signature)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// so that the same nonce cannot sign again:
+    ///
+    /// ```compile_fail,E0382
+    /// # use btc_staking_crypto::{eots::{self, EotsSecretKey}, nonce::{self, Scheme}};
+    /// let key = EotsSecretKey::from_bytes(&[7; 32])?;
+    /// let nonce = nonce::derive(&key, Scheme::V1, b"bbn-1", 100);
+    /// let signature = key.sign(nonce, b"block")?;
+    /// let another = key.sign(nonce, b"another block")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -150,20 +163,24 @@ fn verify_digest(
     if SECP256K1.verify_schnorr(&bip340, &Message::from_digest(*digest), key).is_ok() {
         return Ok(());
     }
-    Err(diagnose(key, &nonce_x, &challenge, &s))
+    Err(diagnose(key, randomness, &challenge, &s))
 }
 
 /// Works out why a signature is invalid, knowing that it is.
-fn diagnose(key: &XOnlyPublicKey, nonce_x: &[u8; 32], challenge: &Scalar, s: &Scalar) -> VerifyError {
+fn diagnose(
+    key: &XOnlyPublicKey,
+    randomness: &PublicRandomness,
+    challenge: &Scalar,
+    s: &Scalar,
+) -> VerifyError {
     let Some(nonce) = verification_point(s, challenge, key).finite() else {
         return VerifyError::NonceAtInfinity;
     };
     match point::coordinates(&nonce) {
         (_, Parity::Odd) => VerifyError::NonceOddY,
-        (x, Parity::Even) => VerifyError::NonceMismatch {
-            computed: PublicRandomness(x),
-            published: PublicRandomness(*nonce_x),
-        },
+        (x, Parity::Even) => {
+            VerifyError::NonceMismatch { computed: PublicRandomness(x), published: *randomness }
+        }
     }
 }
 

@@ -16,12 +16,12 @@ use zeroize::Zeroizing;
 
 /// A secret signing key with its public key. No `Debug`, no `Clone`; wiped on drop.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0599
 /// fn cannot_be_copied(key: btc_staking_crypto::key::SigningKey) {
 ///     let copy = key.clone();
 /// }
 /// ```
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// fn cannot_be_printed(key: btc_staking_crypto::key::SigningKey) {
 ///     println!("{key:?}");
 /// }
@@ -143,7 +143,7 @@ impl SigningKey {
         digest: &[u8; 32],
         aux: &[u8; 32],
     ) -> Result<AdaptorSignature, adaptor::SignError> {
-        adaptor::sign(self, encryption_key, digest, aux)
+        adaptor::sign(self, encryption_key.point(), digest, aux)
     }
 
     /// Returns the secret key as given, 32 bytes big-endian. For encrypted key files only: everything else is done by the
@@ -163,3 +163,6 @@ impl Drop for SigningKey {
         self.keypair.non_secure_erase();
     }
 }
+
+#[cfg(test)]
+mod tests;

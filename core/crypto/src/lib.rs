@@ -25,3 +25,6 @@ pub mod eots;
 pub mod key;
 pub mod merkle;
 pub mod nonce;
+
+#[cfg(test)]
+mod vectors;

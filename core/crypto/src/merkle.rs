@@ -124,7 +124,10 @@ impl Tree {
 }
 
 impl MerkleProof {
-    /// Verifies that `value` stands at this proof's index of the list of this proof's total that `root` commits to.
+    /// Verifies that `value` stands at this proof's index in the list that `root` commits to.
+    ///
+    /// The total is bound only as far as it shapes the way to this leaf: index 0 goes the same way in a list of five as in
+    /// one of six. Compare it with the number of values committed to.
     ///
     /// # Errors
     /// If it does not, with the first rule of `crypto.md` 6.3 that is broken.
@@ -230,3 +233,6 @@ fn hash(bytes: &[u8]) -> [u8; 32] {
     engine.input(bytes);
     sha256::Hash::from_engine(engine).to_byte_array()
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,12 +35,12 @@ pub enum Scheme {
 
 /// The secret nonce of one height. No `Debug`, no `Clone`; wiped on drop, and consumed by signing.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0599
 /// fn cannot_be_copied(nonce: btc_staking_crypto::nonce::Nonce) {
 ///     let copy = nonce.clone();
 /// }
 /// ```
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// fn cannot_be_printed(nonce: btc_staking_crypto::nonce::Nonce) {
 ///     println!("{nonce:?}");
 /// }
@@ -209,3 +209,6 @@ impl Drop for KeyedHmac {
         black_box(&self.0);
     }
 }
+
+#[cfg(test)]
+mod tests;

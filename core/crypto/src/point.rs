@@ -102,3 +102,6 @@ fn recovered_verification_point(s: &Scalar, e: &Scalar, key: &XOnlyPublicKey) ->
 fn summed_verification_point(s: &Scalar, e: &Scalar, key: &XOnlyPublicKey) -> Point {
     Point::generator_times(s).minus(Point::from(key).times(e))
 }
+
+#[cfg(test)]
+mod tests;

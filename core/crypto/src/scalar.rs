@@ -125,3 +125,6 @@ fn with_tweak<E>(
     tweak.non_secure_erase();
     result
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,7 @@ pub enum InvalidEncryptionKey {
 
 /// The secret that completes adaptor signatures: a finality provider's secret key. No `Debug`, no `Clone`; wiped on drop.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// fn cannot_be_printed(key: btc_staking_crypto::adaptor::DecryptionKey) {
 ///     println!("{key:?}");
 /// }

@@ -100,20 +100,22 @@ pub enum RecoverError {
     ZeroKey,
 }
 
-/// Signs without verifying the result; `crypto.md` 3.3 with `x(P)` in the nonce hash.
+/// Signs without verifying the result; `crypto.md` 3.3 with `x(P)` in the nonce hash, for any adaptor point.
 pub(crate) fn sign(
     key: &SigningKey,
-    encryption_key: &EncryptionKey,
+    adaptor_point: &PublicKey,
     digest: &[u8; 32],
     aux: &[u8; 32],
 ) -> Result<AdaptorSignature, SignError> {
     let secret = key.even_secret();
-    let nonce = derive_nonce(&secret, key.public_key(), encryption_key, digest, aux);
+    let masked = masked_secret(&secret, aux);
+    let nonce_hash = adaptor_nonce(&masked, &adaptor_point.serialize(), key.public_key(), digest);
+    let nonce = Scalar::reduced(&nonce_hash);
     if nonce.is_zero() {
         return Err(SignError::ZeroNonce);
     }
     let nonce_point = Point::generator_times(&nonce)
-        .plus(Point::from(*encryption_key.point()))
+        .plus(Point::from(*adaptor_point))
         .finite()
         .ok_or(SignError::NoncePointAtInfinity)?;
     let (nonce_x, parity) = point::coordinates(&nonce_point);
@@ -122,20 +124,12 @@ pub(crate) fn sign(
     Ok(AdaptorSignature { nonce_point, s: *s.to_bytes() })
 }
 
-fn derive_nonce(
-    secret: &Scalar,
-    signer: &XOnlyPublicKey,
-    encryption_key: &EncryptionKey,
-    digest: &[u8; 32],
-    aux: &[u8; 32],
-) -> Scalar {
-    let mut masked = Zeroizing::new([0; 32]);
-    for (masked, (secret, mask)) in
-        masked.iter_mut().zip(secret.to_bytes().iter().zip(adaptor_aux(aux).iter()))
-    {
-        *masked = secret ^ mask;
+fn masked_secret(secret: &Scalar, aux: &[u8; 32]) -> Zeroizing<[u8; 32]> {
+    let mut masked = secret.to_bytes();
+    for (byte, mask) in masked.iter_mut().zip(adaptor_aux(aux).iter()) {
+        *byte ^= mask;
     }
-    Scalar::reduced(&adaptor_nonce(&masked, &encryption_key.to_compressed(), signer, digest))
+    masked
 }
 
 impl AdaptorSignature {

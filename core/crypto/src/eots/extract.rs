@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 ///
 /// May be the original key or its negative; the two differ in nothing that slashing does.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0277
 /// fn cannot_be_printed(secret: btc_staking_crypto::eots::FinalityProviderSecret) {
 ///     println!("{secret:?}");
 /// }

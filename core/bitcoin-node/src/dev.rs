@@ -27,6 +27,9 @@ impl<T: BlockSource + OutputSource + Broadcaster + DevNode> RegtestNode for T {}
 
 /// Replaces the `depth` topmost blocks by `depth + 1` others paying to `script`; returns the new blocks, lowest first.
 ///
+/// `script` must differ from what the replaced blocks pay to: a bitcoind that mines the same block again within one
+/// second finds it to be the one it was told to reject.
+///
 /// # Errors
 /// [`NodeError`]; [`NodeErrorKind::Misconfigured`] when the chain is not that deep.
 pub async fn reorg<N: RegtestNode + ?Sized>(node: &N, depth: u32, script: &Script) -> Result<Vec<BlockRef>> {

@@ -13,8 +13,6 @@ use btc_staking_protocol::inclusion::InclusionProof;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
-mod merkle;
-
 /// A transaction in a block of the best chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confirmation {
@@ -260,8 +258,8 @@ fn confirmation_at(
     position: usize,
     txids: &[Txid],
 ) -> Option<Confirmation> {
-    let index = u32::try_from(position).ok()?;
-    Some(Confirmation { block, index, tx: tx.clone(), siblings: merkle::siblings_of(txids, position)? })
+    let InclusionProof { index, siblings, .. } = InclusionProof::build(block.hash, txids, position).ok()?;
+    Some(Confirmation { block, index, tx: tx.clone(), siblings })
 }
 
 /// Hashes as hex text in human-readable formats.

@@ -62,7 +62,7 @@ impl BitcoindConfig {
 /// Bitcoin Core's RPC error codes that are told apart (`src/rpc/protocol.h`).
 pub(crate) mod code {
     pub(crate) const MISC: i32 = -1;
-    pub(crate) const TYPE: i32 = -3;
+    pub(crate) const WRONG_TYPE: i32 = -3;
     /// Invalid address or key; unknown block or transaction.
     pub(crate) const NOT_FOUND: i32 = -5;
     pub(crate) const INVALID_PARAMETER: i32 = -8;
@@ -73,7 +73,9 @@ pub(crate) mod code {
     pub(crate) const VERIFY_REJECTED: i32 = -26;
     pub(crate) const ALREADY_IN_CHAIN: i32 = -27;
     pub(crate) const WARM_UP: i32 = -28;
+    pub(crate) const INVALID_REQUEST: i32 = -32600;
     pub(crate) const METHOD_NOT_FOUND: i32 = -32601;
+    pub(crate) const PARSE: i32 = -32700;
 
     /// Whether `sendrawtransaction` answers with this code about the transaction, not about itself.
     pub(crate) fn is_refusal(code: i32) -> bool {

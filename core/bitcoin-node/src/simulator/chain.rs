@@ -84,11 +84,6 @@ impl Chain {
         self.coins.get(outpoint)
     }
 
-    /// The number of unspent outputs.
-    pub(super) fn coin_count(&self) -> usize {
-        self.coins.len()
-    }
-
     /// The block of the best chain that holds a transaction.
     pub(super) fn block_of(&self, txid: &Txid) -> Option<BlockRef> {
         let hash = *self.tx_blocks.get(txid)?;

@@ -1,0 +1,111 @@
+//! Laws about blocks and the best chain.
+
+use super::{Bench, Check, bench::elsewhere, call, present, require};
+use crate::{dev, ports::BlockRef};
+use bitcoin::{BlockHash, Network, hashes::Hash};
+use btc_staking_protocol::height::BtcHeight;
+
+/// Tip, hashes by height, headers and blocks tell one story, and what is not there is a plain no.
+///
+/// # Errors
+/// The first [`super::Violation`].
+pub async fn answers_about_blocks_agree(bench: &mut Bench<'_>) -> Check {
+    let node = bench.node;
+    let network = call("fetch_network", node.fetch_network().await)?;
+    require("the node runs on regtest", network == Network::Regtest, network)?;
+    let tip = call("fetch_tip", node.fetch_tip().await)?;
+    let middle = BtcHeight::new(tip.height.to_u32() / 2);
+    for height in [BtcHeight::new(0), BtcHeight::new(1), middle, tip.height] {
+        let hash = call("fetch_block_hash", node.fetch_block_hash(height).await)?;
+        let hash = present("every height up to the tip has a block", hash)?;
+        let (header, known_height) =
+            present("its header is known", call("fetch_header", node.fetch_header(&hash).await)?)?;
+        require("a header hashes to its hash", header.block_hash() == hash, header)?;
+        require("a header knows its height", known_height == height, known_height)?;
+        let block = present("its block is known", call("fetch_block", node.fetch_block(&hash).await)?)?;
+        require("block and header agree", block.header == header, header)?;
+        require("the transactions are those of the header", block.check_merkle_root(), hash)?;
+    }
+    let at_tip = call("fetch_block_hash", node.fetch_block_hash(tip.height).await)?;
+    require("the tip is the block at its height", at_tip == Some(tip.hash), at_tip)?;
+    let above = present("there are more heights", tip.height.checked_add(1))?;
+    for height in [above, BtcHeight::new(0x7fff_ffff)] {
+        let none = call("fetch_block_hash", node.fetch_block_hash(height).await)?;
+        require("there is no block above the tip", none.is_none(), none)?;
+    }
+    let unknown = BlockHash::from_byte_array([0xab; 32]);
+    let header = call("fetch_header", node.fetch_header(&unknown).await)?;
+    require("an unknown header is none", header.is_none(), header)?;
+    let block = call("fetch_block", node.fetch_block(&unknown).await)?;
+    require("an unknown block is none", block.is_none(), block)
+}
+
+/// Mined blocks follow one another, with valid proof of work, commitments and growing median time.
+///
+/// # Errors
+/// The first [`super::Violation`].
+pub async fn mining_extends_the_tip(bench: &mut Bench<'_>) -> Check {
+    let node = bench.node;
+    let mut before = call("fetch_tip", node.fetch_tip().await)?;
+    for block_ref in bench.mine(3).await? {
+        let block =
+            present("a mined block is there", call("fetch_block", node.fetch_block(&block_ref.hash).await)?)?;
+        let header = block.header;
+        require("a block names its parent", header.prev_blockhash == before.hash, header)?;
+        require("heights ascend by one", Some(block_ref.height) == before.height.checked_add(1), block_ref)?;
+        require("work is proven", header.validate_pow(header.target()) == Ok(block_ref.hash), header)?;
+        require("difficulty is regtest's", header.bits.to_consensus() == 0x207f_ffff, header)?;
+        require("witnesses are committed to", block.check_witness_commitment(), block_ref)?;
+        let height = block.bip34_block_height().ok();
+        require("the coinbase names the height", height == Some(block_ref.height.to_u32().into()), height)?;
+        let median = median_time(bench, before).await?;
+        require("time is above the median of the last 11", header.time > median, (header.time, median))?;
+        before = block_ref;
+    }
+    let tip = call("fetch_tip", node.fetch_tip().await)?;
+    require("the last mined block is the tip", tip == before, tip)
+}
+
+/// A replaced block leaves its height, stays readable, and the longer branch is the best chain.
+///
+/// # Errors
+/// The first [`super::Violation`].
+pub async fn replaced_blocks_leave_the_best_chain(bench: &mut Bench<'_>) -> Check {
+    let node = bench.node;
+    for depth in [1_u32, 3, 10] {
+        let replaced = bench.mine(depth).await?;
+        let mined = call("reorg", dev::reorg(node, depth, &elsewhere(depth)).await)?;
+        let tip = call("fetch_tip", node.fetch_tip().await)?;
+        require("the new branch is the best chain", mined.last() == Some(&tip), tip)?;
+        require("it is one block longer", mined.len() == replaced.len() + 1, mined.len())?;
+        for (old, new) in replaced.iter().zip(&mined) {
+            require(
+                "it replaces height by height",
+                old.height == new.height && old.hash != new.hash,
+                (old, new),
+            )?;
+            let at_height = call("fetch_block_hash", node.fetch_block_hash(old.height).await)?;
+            require("a height belongs to the new block", at_height == Some(new.hash), at_height)?;
+            let header = call("fetch_header", node.fetch_header(&old.hash).await)?;
+            let (_, height) = present("a replaced header stays readable", header)?;
+            require("with its height", height == old.height, height)?;
+            let block = call("fetch_block", node.fetch_block(&old.hash).await)?;
+            present("a replaced block stays readable", block)?;
+        }
+    }
+    Ok(())
+}
+
+/// The median time of the eleven blocks up to `block`.
+async fn median_time(bench: &Bench<'_>, block: BlockRef) -> Result<u32, super::Violation> {
+    let mut times = Vec::new();
+    let mut hash = block.hash;
+    for _ in 0..11 {
+        let header = call("fetch_header", bench.node.fetch_header(&hash).await)?;
+        let (header, _) = present("every ancestor is known", header)?;
+        times.push(header.time);
+        hash = header.prev_blockhash;
+    }
+    times.sort_unstable();
+    Ok(times[times.len() / 2])
+}

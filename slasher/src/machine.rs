@@ -4,7 +4,7 @@
 //! its own: what to do with a stake is computed from facts each time ([`crate::stakes`]). One secret opens one case for
 //! every stake under its provider; a stake fails alone and stays open with a reason.
 
-use crate::stakes::{SlashingStep, Stake, Weapon};
+use crate::stakes::{SlashingStep, Stake};
 use bitcoin::{Transaction, Txid};
 use btc_staking_bitcoin_node::{
     BroadcastOutcome,
@@ -13,11 +13,11 @@ use btc_staking_bitcoin_node::{
     watch::{Confirmation, Spend, Watch, WatchFact},
 };
 use btc_staking_pos_chain::{
-    ChainMessage, MessageOutcome, RefusalKind,
-    message::{RecoveredSecret, UndelegationReport},
+    ChainMessage, MessageOutcome,
+    message::{RecoveredSecret, RefusalKind, UndelegationReport},
 };
 use btc_staking_protocol::{
-    delegation::Delegation,
+    delegation::{Delegation, SlashedOutput},
     finality::evidence::{Evidence, FinalityProviderSecret},
     height::{BtcDepth, BtcHeight},
     keys::FinalityProviderPublicKey,
@@ -74,8 +74,8 @@ pub enum Event {
     Broadcast {
         /// The stake.
         staking_txid: Txid,
-        /// What was broadcast.
-        weapon: Weapon,
+        /// Which output it spends.
+        output: SlashedOutput,
         /// The node's answer, or why there was none.
         outcome: Result<BroadcastOutcome, String>,
     },
@@ -96,8 +96,8 @@ pub enum Action {
     Broadcast {
         /// The stake.
         staking_txid: Txid,
-        /// Which transaction.
-        weapon: Weapon,
+        /// Which output it spends.
+        output: SlashedOutput,
         /// Complete with witness.
         tx: Box<Transaction>,
         /// The output it spends, for the script check.
@@ -204,7 +204,7 @@ impl Machine {
                 }
                 Vec::new()
             }
-            Event::Broadcast { staking_txid, weapon, outcome } => self.on_broadcast(staking_txid, weapon, outcome),
+            Event::Broadcast { staking_txid, output, outcome } => self.on_broadcast(staking_txid, output, outcome),
             Event::Tick => {
                 let mut actions = self.tell_chain();
                 actions.extend(self.slash());
@@ -333,7 +333,8 @@ impl Machine {
         let secret = match evidence.extract_secret() {
             Ok(secret) => secret,
             Err(error) => {
-                return self.problem(format!("evidence against {finality_provider} proves nothing: {error}"));
+                let text = format!("evidence against {finality_provider} proves nothing: {error}");
+                return self.problem(text).into_iter().collect();
             }
         };
         let mut actions = vec![Action::RecordCase(Box::new(evidence))];
@@ -369,11 +370,9 @@ impl Machine {
             }
             let spends = [self.watch.spend(&stake.staking_outpoint()), self.watch.spend(&stake.unbonding_outpoint())];
             for spend in spends.into_iter().flatten() {
-                if let Some(secret) = stake.checked.recover_secret(
-                    &spend.spender.tx,
-                    spend.input_index,
-                    &stake.delegation.covenant,
-                ) {
+                let covenant = &stake.delegation.covenant;
+                let tx = &spend.spender.tx;
+                if let Some(secret) = stake.checked.recover_finality_provider_secret(tx, covenant) {
                     revealed.push((*provider, Arc::new(secret)));
                     break;
                 }
@@ -440,22 +439,19 @@ impl Machine {
         for (provider, case) in &mut self.cases {
             for (txid, stake) in self.stakes.iter().filter(|(_, stake)| is_under(stake, provider)) {
                 let step = stake.slashing_step(&self.watch, tip, self.k);
-                if let SlashingStep::Fire(weapon) = step
+                if let SlashingStep::Fire(output) = step
                     && case.tried.get(txid).is_none_or(|tried| *tried != tip)
                 {
                     case.tried.insert(*txid, tip);
-                    match stake.arm(weapon, &case.secret).map(|tx| stake.target(weapon).map(|target| (tx, target))) {
-                        Ok(Some((tx, target))) => actions.push(Action::Broadcast {
+                    match stake.arm(output, &case.secret) {
+                        Ok(tx) => actions.push(Action::Broadcast {
                             staking_txid: *txid,
-                            weapon,
+                            output,
                             tx: Box::new(tx),
-                            target,
+                            target: stake.target(output),
                         }),
-                        Ok(None) => {
-                            case.reasons.insert(*txid, "its transaction has no such output".to_owned());
-                        }
-                        Err(reason) => {
-                            case.reasons.insert(*txid, reason);
+                        Err(error) => {
+                            case.reasons.insert(*txid, error.to_string());
                         }
                     }
                 }
@@ -471,7 +467,7 @@ impl Machine {
     fn on_broadcast(
         &mut self,
         staking_txid: Txid,
-        weapon: Weapon,
+        output: SlashedOutput,
         outcome: Result<BroadcastOutcome, String>,
     ) -> Vec<Action> {
         let reason = match outcome {
@@ -492,7 +488,7 @@ impl Machine {
                     case.reasons.remove(&staking_txid);
                 }
             }
-            actions.extend(case.report(staking_txid, SlashingStep::Fire(weapon)));
+            actions.extend(case.report(staking_txid, SlashingStep::Fire(output)));
         }
         actions
     }

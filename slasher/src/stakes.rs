@@ -3,12 +3,13 @@
 //! Nothing here is a stored status. [`Stake::slashing_step`] and its siblings compute from facts on Bitcoin what to do
 //! next, so a restart, a reorg or a rival spend needs no special case: the facts change and so does the answer.
 
-use bitcoin::{OutPoint, Transaction, Txid};
+use bitcoin::{OutPoint, Transaction, TxOut, Txid};
 use btc_staking_bitcoin_node::watch::{Confirmation, Spend, Watch};
 use btc_staking_protocol::{
-    delegation::{CheckedDelegation, Delegation, DelegationStatus},
+    delegation::{CheckedDelegation, Delegation, DelegationStatus, SlashedOutput},
     finality::evidence::FinalityProviderSecret,
     height::{BtcDepth, BtcHeight},
+    witness::AssemblyError,
 };
 
 /// A stake under watch.
@@ -19,26 +20,17 @@ pub struct Stake {
     pub checked: CheckedDelegation,
 }
 
-/// Which pre-signed transaction slashes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Weapon {
-    /// Spends the staking output.
-    StakingSlashing,
-    /// Spends the unbonding output.
-    UnbondingSlashing,
-}
-
 /// Where the slashing of one stake stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SlashingStep {
     /// The staking transaction is in no block; there is nothing to slash yet.
     NotOnBitcoin,
     /// This output is unspent: broadcast.
-    Fire(Weapon),
+    Fire(SlashedOutput),
     /// A slashing transaction is in a block, not deep enough yet.
     Confirming {
-        /// Which one.
-        weapon: Weapon,
+        /// Which output it spends.
+        output: SlashedOutput,
         /// Its id.
         txid: Txid,
         /// Height of its block.
@@ -46,8 +38,8 @@ pub enum SlashingStep {
     },
     /// A slashing transaction is k deep.
     Slashed {
-        /// Which one.
-        weapon: Weapon,
+        /// Which output it spends.
+        output: SlashedOutput,
         /// Its id.
         txid: Txid,
         /// Height of its block.
@@ -75,20 +67,12 @@ impl Stake {
     }
     /// The unbonding output.
     pub fn unbonding_outpoint(&self) -> OutPoint {
-        OutPoint { txid: self.unbonding_txid(), vout: 0 }
+        self.checked.unbonding_outpoint()
     }
     /// Id of the registered unbonding transaction.
     pub fn unbonding_txid(&self) -> Txid {
         self.delegation.terms.unbonding_tx.compute_txid()
     }
-    /// Id of the registered slashing transaction that a weapon completes. Witnesses do not change it.
-    pub fn weapon_txid(&self, weapon: Weapon) -> Txid {
-        match weapon {
-            Weapon::StakingSlashing => self.delegation.terms.slashing_tx.compute_txid(),
-            Weapon::UnbondingSlashing => self.delegation.terms.unbonding_slashing_tx.compute_txid(),
-        }
-    }
-
     /// Puts everything this stake depends on under watch.
     pub fn watch(&self, watch: &mut Watch) {
         watch.watch_txid(self.txid());
@@ -102,48 +86,50 @@ impl Stake {
             return SlashingStep::NotOnBitcoin;
         }
         let Some(spend) = watch.spend(&self.staking_outpoint()) else {
-            return SlashingStep::Fire(Weapon::StakingSlashing);
+            return SlashingStep::Fire(SlashedOutput::Staking);
         };
         if spend.spender.tx.compute_txid() != self.unbonding_txid() {
-            return self.settled(spend, Weapon::StakingSlashing, tip, k);
+            return self.settled(spend, SlashedOutput::Staking, tip, k);
         }
         match watch.spend(&self.unbonding_outpoint()) {
-            None => SlashingStep::Fire(Weapon::UnbondingSlashing),
-            Some(spend) => self.settled(spend, Weapon::UnbondingSlashing, tip, k),
+            None => SlashingStep::Fire(SlashedOutput::Unbonding),
+            Some(spend) => self.settled(spend, SlashedOutput::Unbonding, tip, k),
         }
     }
 
-    fn settled(&self, spend: &Spend, weapon: Weapon, tip: BtcHeight, k: BtcDepth) -> SlashingStep {
+    fn settled(&self, spend: &Spend, output: SlashedOutput, tip: BtcHeight, k: BtcDepth) -> SlashingStep {
         let txid = spend.spender.tx.compute_txid();
         let height = spend.spender.block.height;
         let deep = height.depth_under(tip).is_some_and(|depth| depth >= k);
-        if txid != self.weapon_txid(weapon) {
+        if txid != self.checked.slashing_tx(output).compute_txid() {
             return SlashingStep::TakenBy { txid, height, is_final: deep };
         }
-        if deep { SlashingStep::Slashed { weapon, txid, height } } else { SlashingStep::Confirming { weapon, txid, height } }
+        if deep { SlashingStep::Slashed { output, txid, height } } else { SlashingStep::Confirming { output, txid, height } }
     }
 
     /// Completes a slashing transaction with the provider's secret.
     ///
     /// # Errors
-    /// Why it cannot be completed, for people: mostly a quorum of covenant signatures that is missing.
-    pub fn arm(&self, weapon: Weapon, secret: &FinalityProviderSecret) -> Result<Transaction, String> {
+    /// [`AssemblyError`], mostly a quorum of covenant signatures that is missing.
+    pub fn arm(
+        &self,
+        output: SlashedOutput,
+        secret: &FinalityProviderSecret,
+    ) -> Result<Transaction, AssemblyError> {
+        // The nonce depends on key and message; a fixed value here makes the transaction the same after a restart.
+        const AUX: [u8; 32] = [0; 32];
         let covenant = &self.delegation.covenant;
-        let armed = match weapon {
-            Weapon::StakingSlashing => self.checked.assemble_slashing(secret, covenant),
-            Weapon::UnbondingSlashing => self.checked.assemble_unbonding_slashing(secret, covenant),
-        };
-        armed.map_err(|error| error.to_string())
+        match output {
+            SlashedOutput::Staking => self.checked.assemble_slashing(covenant, secret, &AUX),
+            SlashedOutput::Unbonding => self.checked.assemble_unbonding_slashing(covenant, secret, &AUX),
+        }
     }
 
-    /// The output a weapon spends.
-    pub fn target(&self, weapon: Weapon) -> Option<bitcoin::TxOut> {
-        match weapon {
-            Weapon::StakingSlashing => {
-                let vout = usize::try_from(self.staking_outpoint().vout).ok()?;
-                self.delegation.terms.staking_tx.output.get(vout).cloned()
-            }
-            Weapon::UnbondingSlashing => self.delegation.terms.unbonding_tx.output.first().cloned(),
+    /// The output a slashing spends.
+    pub fn target(&self, output: SlashedOutput) -> TxOut {
+        match output {
+            SlashedOutput::Staking => self.checked.staking_prevout(),
+            SlashedOutput::Unbonding => self.checked.unbonding_prevout(),
         }
     }
 

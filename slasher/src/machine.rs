@@ -192,7 +192,9 @@ impl Machine {
                 Vec::new()
             }
             Event::DelegationsRead(delegations) => self.on_delegations(delegations),
-            Event::EvidenceRead(evidences) => evidences.into_iter().flat_map(|e| self.on_evidence(e)).collect(),
+            Event::EvidenceRead(evidences) => {
+                evidences.into_iter().flat_map(|e| self.on_evidence(e)).collect()
+            }
             Event::LightClientTip(height) => {
                 self.light_client_tip = Some(height);
                 self.tell_chain()
@@ -204,7 +206,9 @@ impl Machine {
                 }
                 Vec::new()
             }
-            Event::Broadcast { staking_txid, output, outcome } => self.on_broadcast(staking_txid, output, outcome),
+            Event::Broadcast { staking_txid, output, outcome } => {
+                self.on_broadcast(staking_txid, output, outcome)
+            }
             Event::Tick => {
                 let mut actions = self.tell_chain();
                 actions.extend(self.slash());
@@ -222,7 +226,9 @@ impl Machine {
         &self.watch
     }
     /// Where each slashing stands: provider, stake, step and what keeps it.
-    pub fn slashings(&self) -> impl Iterator<Item = (FinalityProviderPublicKey, Txid, &SlashingStep, Option<&str>)> {
+    pub fn slashings(
+        &self,
+    ) -> impl Iterator<Item = (FinalityProviderPublicKey, Txid, &SlashingStep, Option<&str>)> {
         self.cases.iter().flat_map(|(provider, case)| {
             case.reported.iter().map(|(txid, (step, reason))| (*provider, *txid, step, reason.as_deref()))
         })
@@ -239,7 +245,8 @@ impl Machine {
             ChainEvent::Connected { block_ref, .. } => self.tip = Some(*block_ref),
             ChainEvent::Disconnected { block_ref } => {
                 // The parent's hash arrives with the next event; only its height is used until then.
-                self.tip = block_ref.height.checked_sub(1).map(|height| BlockRef { height, hash: block_ref.hash });
+                self.tip =
+                    block_ref.height.checked_sub(1).map(|height| BlockRef { height, hash: block_ref.hash });
             }
         }
         actions.extend(self.look_for_revealed_secrets());
@@ -256,7 +263,11 @@ impl Machine {
         let facts = confirmations
             .iter()
             .map(|c| WatchFact::Confirmed { txid: c.tx.compute_txid(), confirmation: c.clone() })
-            .chain(spends.iter().map(|(outpoint, spend)| WatchFact::Spent { outpoint: *outpoint, spend: spend.clone() }))
+            .chain(
+                spends
+                    .iter()
+                    .map(|(outpoint, spend)| WatchFact::Spent { outpoint: *outpoint, spend: spend.clone() }),
+            )
             .collect();
         self.restore(confirmations, spends);
         let mut actions = vec![Action::RecordFacts(facts)];
@@ -347,12 +358,8 @@ impl Machine {
         finality_provider: FinalityProviderPublicKey,
         secret: Arc<FinalityProviderSecret>,
     ) -> Vec<Action> {
-        let case = Case {
-            secret,
-            reported: BTreeMap::new(),
-            tried: BTreeMap::new(),
-            reasons: BTreeMap::new(),
-        };
+        let case =
+            Case { secret, reported: BTreeMap::new(), tried: BTreeMap::new(), reasons: BTreeMap::new() };
         self.cases.insert(finality_provider, case);
         let stakes = self.stakes.values().filter(|stake| is_under(stake, &finality_provider)).count();
         let mut actions = vec![Action::Report(Report::KeyExtracted { finality_provider, stakes })];
@@ -368,7 +375,8 @@ impl Machine {
             if self.cases.contains_key(provider) || revealed.iter().any(|(known, _)| known == provider) {
                 continue;
             }
-            let spends = [self.watch.spend(&stake.staking_outpoint()), self.watch.spend(&stake.unbonding_outpoint())];
+            let spends =
+                [self.watch.spend(&stake.staking_outpoint()), self.watch.spend(&stake.unbonding_outpoint())];
             for spend in spends.into_iter().flatten() {
                 let covenant = &stake.delegation.covenant;
                 let tx = &spend.spender.tx;
@@ -395,8 +403,10 @@ impl Machine {
         let mut tasks = Vec::new();
         for (txid, stake) in &self.stakes {
             if let Some(confirmation) = stake.activation(&self.watch, light_client_tip, self.k) {
-                let message =
-                    ChainMessage::AddInclusionProof { staking_txid: *txid, proof: confirmation.inclusion_proof() };
+                let message = ChainMessage::AddInclusionProof {
+                    staking_txid: *txid,
+                    proof: confirmation.inclusion_proof(),
+                };
                 tasks.push((Task::Activate(*txid), message));
             }
             if let Some(spend) = stake.undelegation(&self.watch, light_client_tip)

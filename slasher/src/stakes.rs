@@ -104,7 +104,11 @@ impl Stake {
         if txid != self.checked.slashing_tx(output).compute_txid() {
             return SlashingStep::TakenBy { txid, height, is_final: deep };
         }
-        if deep { SlashingStep::Slashed { output, txid, height } } else { SlashingStep::Confirming { output, txid, height } }
+        if deep {
+            SlashingStep::Slashed { output, txid, height }
+        } else {
+            SlashingStep::Confirming { output, txid, height }
+        }
     }
 
     /// Completes a slashing transaction with the provider's secret.
@@ -135,7 +139,12 @@ impl Stake {
 
     /// The staking transaction's confirmation, when the chain waits for its proof and will take it: the stake is
     /// verified, not an expansion, and k deep in the chain's own view of Bitcoin.
-    pub fn activation<'w>(&self, watch: &'w Watch, light_client_tip: BtcHeight, k: BtcDepth) -> Option<&'w Confirmation> {
+    pub fn activation<'w>(
+        &self,
+        watch: &'w Watch,
+        light_client_tip: BtcHeight,
+        k: BtcDepth,
+    ) -> Option<&'w Confirmation> {
         if self.delegation.status != DelegationStatus::Verified || self.delegation.expansion.is_some() {
             return None;
         }

@@ -16,6 +16,7 @@
 pub mod bitcoind;
 pub mod contract;
 pub mod dev;
+pub mod endpoint;
 pub mod follower;
 pub mod ports;
 pub mod regtest;

@@ -4,10 +4,11 @@
 //! the adapter. Every read answers with the height it was read at where that matters, and "this node does not know
 //! yet" is an error of its own ([`ErrorKind::NotYet`]), never a "no".
 
+pub mod connect;
 pub mod contract;
 pub mod double;
 pub mod message;
 pub mod ports;
 
-pub use message::{ChainMessage, MessageOutcome, Refusal};
+pub use message::{ChainMessage, MessageOutcome, Refusal, RefusalKind};
 pub use ports::*;

@@ -1,1 +1,3 @@
 //! The voting daemon.
+
+pub mod machine;

@@ -43,9 +43,9 @@ pub enum KeyError {
     #[error("the secret key belongs to {found}, not to {expected}")]
     OtherKey {
         /// The public key that was expected.
-        expected: FinalityProviderPublicKey,
+        expected: Box<FinalityProviderPublicKey>,
         /// The public key of the secret.
-        found: FinalityProviderPublicKey,
+        found: Box<FinalityProviderPublicKey>,
     },
 }
 
@@ -99,7 +99,7 @@ impl EotsKey {
         if self.public == *expected {
             return Ok(self);
         }
-        Err(KeyError::OtherKey { expected: *expected, found: self.public })
+        Err(KeyError::OtherKey { expected: Box::new(*expected), found: Box::new(self.public) })
     }
 
     /// The key by which the provider is known.

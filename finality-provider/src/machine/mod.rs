@@ -1,0 +1,13 @@
+//! The decisions of one finality provider on one chain, as two machines that know no clock, network or disk.
+//!
+//! | machine | decides |
+//! |---|---|
+//! | [`planner`] | which heights' public randomness to commit to |
+//! | [`voter`] | which heights to ask about, to vote on, and to be done with |
+//!
+//! [`answer`] reads the chain's answers, [`reason`] names why there is no vote.
+
+pub mod answer;
+pub mod planner;
+pub mod reason;
+pub mod voter;

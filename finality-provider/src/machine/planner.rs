@@ -1,0 +1,227 @@
+//! When to commit to which heights' public randomness.
+//!
+//! Rules of our own: no holes, so a commitment starts right behind the last one, or at the first height that can still
+//! be voted on; one announcement at a time, because a chain that took the second and refused the first would leave a
+//! hole for ever; and an announcement whose fate is unknown is repeated with identical bounds. Commitments that are on
+//! chain but not yet usable do not hold up the next one: on mainnet several are always in that state.
+//!
+//! Spec: `crypto.md` 6.4, `chain.md` 10.1.
+
+use btc_staking_protocol::height::PosHeight;
+use thiserror::Error;
+
+/// A commitment must start less than this many blocks above the chain's height.
+pub const MAX_START_OFFSET: u64 = 160_000;
+/// Most heights in one commitment that this program derives.
+pub const MAX_COUNT: u64 = 320_000;
+
+/// How far ahead to commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// Heights in one commitment, if the chain does not ask for more.
+    pub count: u64,
+    /// Blocks above the tip that are to be covered at any time. More than the blocks until a commitment made now is
+    /// usable, which takes the rest of an epoch and `w` Bitcoin blocks.
+    pub lead: u64,
+}
+
+/// Consecutive heights to commit to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// First height.
+    pub start: PosHeight,
+    /// Number of heights.
+    pub count: u64,
+}
+
+/// What the chain says now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Observation {
+    /// Latest block.
+    pub tip: PosHeight,
+    /// First height of the chain with votes.
+    pub activation: PosHeight,
+    /// Smallest commitment the chain takes.
+    pub min_count: u64,
+    /// Last height committed to on chain.
+    pub committed_until: Option<PosHeight>,
+}
+
+/// What happens to a planner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The chain was read.
+    Observed(Observation),
+    /// An announcement came to an end.
+    Ended(Range, Ending),
+}
+
+/// How an announcement ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// On chain, or found to be there already.
+    Accepted,
+    /// The chain refused these bounds; they are planned anew from what the chain says then.
+    Refused(String),
+    /// Not known. The same bounds are announced again unless the chain shows them.
+    Unknown(String),
+}
+
+/// What a planner wants done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Record the range, sign and submit a commitment to it.
+    Announce(Range),
+}
+
+/// Why nothing can be committed to.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Obstacle {
+    /// Finality starts too far ahead.
+    #[error("votes start at height {activation}, commitments to it are taken from height {earliest} on")]
+    ActivationTooFar {
+        /// First height with votes.
+        activation: u64,
+        /// First height at which a commitment is taken.
+        earliest: u64,
+    },
+    /// The chain's smallest commitment is larger than what this program derives.
+    #[error("the chain takes commitments of {0} heights or more, this program makes at most {MAX_COUNT}")]
+    MinimumTooLarge(u64),
+    /// The last announcement was refused.
+    #[error("the last randomness commitment was refused: {0}")]
+    Refused(String),
+    /// The fate of the last announcement is unknown.
+    #[error("it is not known yet whether the last randomness commitment was taken: {0}")]
+    Unknown(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Announced {
+    range: Range,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// To be announced at the next look at the chain, for the first time or again.
+    Due,
+    /// On its way.
+    InFlight,
+    /// Taken; the node does not show it yet. The number of looks left before this is doubted.
+    Taken(u32),
+}
+
+/// Looks at the chain after which an announcement that was taken and does not show is made again.
+const PATIENCE: u32 = 100;
+
+/// Plans commitments of one provider on one chain.
+#[derive(Debug, Clone)]
+pub struct Planner {
+    plan: Plan,
+    announced: Option<Announced>,
+    seen: Option<Observation>,
+    obstacle: Option<Obstacle>,
+}
+
+impl Planner {
+    /// A planner that may have announced a range before it was restarted.
+    pub fn new(plan: Plan, announced: Option<Range>) -> Self {
+        let announced = announced.map(|range| Announced { range, stage: Stage::Due });
+        Self { plan, announced, seen: None, obstacle: None }
+    }
+
+    /// Takes in an event and says what to do.
+    pub fn on_event(&mut self, event: Event) -> Vec<Action> {
+        match event {
+            Event::Observed(observation) => self.on_observed(observation),
+            Event::Ended(range, ending) => {
+                self.on_ended(range, ending);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Why nothing could be committed to, if so.
+    pub fn obstacle(&self) -> Option<&Obstacle> {
+        self.obstacle.as_ref()
+    }
+
+    /// Blocks above the tip that are covered. `None` before the chain was read or when nothing ahead is covered.
+    pub fn runway(&self) -> Option<u64> {
+        let seen = self.seen?;
+        seen.committed_until?.to_u64().checked_sub(seen.tip.to_u64()).filter(|blocks| *blocks > 0)
+    }
+
+    fn on_observed(&mut self, observation: Observation) -> Vec<Action> {
+        self.seen = Some(observation);
+        self.forget_what_the_chain_passed(&observation);
+        let announced = match self.announced {
+            Some(announced) => announced,
+            None => match self.next_range(&observation) {
+                Some(range) => Announced { range, stage: Stage::Due },
+                None => return Vec::new(),
+            },
+        };
+        let (stage, actions) = match announced.stage {
+            Stage::Due | Stage::Taken(0) => (Stage::InFlight, vec![Action::Announce(announced.range)]),
+            Stage::InFlight => (Stage::InFlight, Vec::new()),
+            Stage::Taken(looks) => (Stage::Taken(looks - 1), Vec::new()),
+        };
+        self.announced = Some(Announced { stage, ..announced });
+        actions
+    }
+
+    /// An announced range is done with once the chain covers its start: it was taken, or can no longer be.
+    fn forget_what_the_chain_passed(&mut self, observation: &Observation) {
+        if self.announced.is_some_and(|announced| observation.committed_until >= Some(announced.range.start))
+        {
+            self.announced = None;
+            self.obstacle = None;
+        }
+    }
+
+    fn next_range(&mut self, observation: &Observation) -> Option<Range> {
+        let target = observation.tip.checked_add(self.plan.lead)?;
+        let covered = observation.committed_until;
+        if covered >= Some(target) {
+            self.obstacle = None;
+            return None;
+        }
+        match first_range(observation, self.plan.count) {
+            Ok(range) => Some(range),
+            Err(obstacle) => {
+                self.obstacle = Some(obstacle);
+                None
+            }
+        }
+    }
+
+    fn on_ended(&mut self, range: Range, ending: Ending) {
+        if !self.announced.is_some_and(|announced| announced.range == range) {
+            return;
+        }
+        let (stage, obstacle) = match ending {
+            Ending::Accepted => (Some(Stage::Taken(PATIENCE)), None),
+            Ending::Refused(text) => (None, Some(Obstacle::Refused(text))),
+            Ending::Unknown(text) => (Some(Stage::Due), Some(Obstacle::Unknown(text))),
+        };
+        self.announced = stage.map(|stage| Announced { range, stage });
+        self.obstacle = obstacle;
+    }
+}
+
+/// The first range that leaves no hole and that the chain takes.
+fn first_range(observation: &Observation, count: u64) -> Result<Range, Obstacle> {
+    let behind_last = observation.committed_until.map_or(PosHeight::new(0), PosHeight::next);
+    let start = behind_last.max(observation.tip.next()).max(observation.activation);
+    let offset = start.to_u64().saturating_sub(observation.tip.to_u64());
+    if offset >= MAX_START_OFFSET {
+        let earliest = start.to_u64().saturating_sub(MAX_START_OFFSET).saturating_add(1);
+        return Err(Obstacle::ActivationTooFar { activation: start.to_u64(), earliest });
+    }
+    if observation.min_count > MAX_COUNT {
+        return Err(Obstacle::MinimumTooLarge(observation.min_count));
+    }
+    Ok(Range { start, count: count.clamp(1, MAX_COUNT).max(observation.min_count) })
+}

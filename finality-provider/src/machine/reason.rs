@@ -1,0 +1,123 @@
+//! Why a provider is not voting, in words for operators and in stable codes for machines.
+
+use btc_staking_protocol::height::PosHeight;
+use thiserror::Error;
+
+/// Why there is no vote.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Reason {
+    /// Nothing is known yet.
+    #[error("starting, the chain has not been read yet")]
+    Starting,
+    /// No node answers.
+    #[error("no node answers: {0}")]
+    Unreachable(String),
+    /// The node is catching up.
+    #[error("the node is syncing and has reached height {}", tip.to_u64())]
+    NodeSyncing {
+        /// Its latest block.
+        tip: PosHeight,
+    },
+    /// The node is behind what was seen before.
+    #[error("the node is at height {} although height {} was seen before", tip.to_u64(), before.to_u64())]
+    NodeBehind {
+        /// Its latest block.
+        tip: PosHeight,
+        /// Latest block seen before.
+        before: PosHeight,
+    },
+    /// The chain does not know the provider.
+    #[error("the finality provider is not registered on this chain; run the register command")]
+    NotRegistered,
+    /// For good.
+    #[error("the finality provider is slashed, it can never vote again")]
+    Slashed,
+    /// Until unjailed.
+    #[error("the finality provider is jailed; run the unjail command when the jail time is over")]
+    Jailed,
+    /// Nobody has power yet.
+    #[error("no finality provider has had voting power on this chain yet")]
+    NotActivated,
+    /// Not in the power table.
+    #[error("no voting power at height {}", height.to_u64())]
+    NoPower {
+        /// Last such height.
+        height: PosHeight,
+    },
+    /// The chain did not say whether there is power.
+    #[error("voting power at height {} is not known: {detail}", height.to_u64())]
+    PowerUnknown {
+        /// The height.
+        height: PosHeight,
+        /// What is missing.
+        detail: String,
+    },
+    /// No commitment covers the height.
+    #[error("no randomness is committed for height {}", height.to_u64())]
+    NoRandomness {
+        /// The height.
+        height: PosHeight,
+    },
+    /// The commitment is not final on Bitcoin.
+    #[error("the randomness for height {} is committed but not timestamped on Bitcoin yet", height.to_u64())]
+    RandomnessNotUsable {
+        /// The height.
+        height: PosHeight,
+    },
+    /// A vote did not get through.
+    #[error("the vote for height {} did not get through yet: {detail}", height.to_u64())]
+    Refused {
+        /// The height.
+        height: PosHeight,
+        /// Why.
+        detail: String,
+    },
+    /// The signer refused.
+    #[error("height {} is given up: {detail}", height.to_u64())]
+    GivenUp {
+        /// The height.
+        height: PosHeight,
+        /// Why.
+        detail: String,
+    },
+}
+
+impl Reason {
+    /// Every code, for metrics.
+    pub const CODES: &'static [&'static str] = &[
+        "starting",
+        "unreachable",
+        "node_syncing",
+        "node_behind",
+        "not_registered",
+        "slashed",
+        "jailed",
+        "not_activated",
+        "no_power",
+        "power_unknown",
+        "no_randomness",
+        "randomness_not_usable",
+        "refused",
+        "given_up",
+    ];
+
+    /// A stable word for machines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Unreachable(_) => "unreachable",
+            Self::NodeSyncing { .. } => "node_syncing",
+            Self::NodeBehind { .. } => "node_behind",
+            Self::NotRegistered => "not_registered",
+            Self::Slashed => "slashed",
+            Self::Jailed => "jailed",
+            Self::NotActivated => "not_activated",
+            Self::NoPower { .. } => "no_power",
+            Self::PowerUnknown { .. } => "power_unknown",
+            Self::NoRandomness { .. } => "no_randomness",
+            Self::RandomnessNotUsable { .. } => "randomness_not_usable",
+            Self::Refused { .. } => "refused",
+            Self::GivenUp { .. } => "given_up",
+        }
+    }
+}

@@ -1,0 +1,470 @@
+//! Which heights to vote on: a queue that a height leaves only when it is settled.
+//!
+//! | settled by | meaning |
+//! |---|---|
+//! | stored | our vote is on chain |
+//! | powerless | the chain says we are not in that height's power table |
+//! | skipped | no power table, and a later block is final or long past: the tally went over it for good |
+//! | closed | final and timestamped: votes are no longer taken |
+//! | given up | the signer refused, because another block was signed at that height |
+//!
+//! Everything else (a node that does not answer, lags, or does not know yet; randomness that is missing or not usable
+//! yet; an outcome that got lost) keeps the height. Safety does not rest on this queue: the sign records refuse a
+//! second message at a height whatever is asked here.
+//!
+//! One round is: the chain is observed, questions go out, their answers come in, votes go out, their verdicts come in.
+//!
+//! Spec: `chain.md` 10.2 to 10.6.
+
+use super::{
+    answer::{Answer, Verdict},
+    reason::Reason,
+};
+use btc_staking_pos_chain::ports::{FinalityParams, StoredCommitment};
+use btc_staking_protocol::{
+    finality::vote::VoteMessage,
+    height::{Epoch, PosHeight},
+};
+use std::collections::BTreeMap;
+
+/// Most heights in the queue; later ones wait outside, in order.
+pub const MAX_QUEUE: usize = 10_000;
+/// Most questions in one round.
+pub const MAX_QUESTIONS: usize = 500;
+/// A missing power table this far below the tip is taken as final...
+const TABLE_DEPTH: u64 = 100;
+/// ...once it was missing in this many rounds.
+const TABLE_ROUNDS: u32 = 3;
+/// Most rounds between two tries of one height.
+const MAX_REST: u32 = 64;
+
+/// How the chain looked at the beginning of a round.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// Latest block.
+    pub tip: PosHeight,
+    /// Whether the node is still syncing.
+    pub syncing: bool,
+    /// First height with a power table; `None` before there is one.
+    pub activated: Option<PosHeight>,
+    /// Newest final block.
+    pub last_finalised: Option<PosHeight>,
+    /// Last epoch that is final on Bitcoin.
+    pub last_finalised_epoch: Epoch,
+    /// Parameters.
+    pub params: FinalityParams,
+    /// The provider's record; `None` if it is not registered.
+    pub standing: Option<Standing>,
+    /// Its commitments, ascending.
+    pub commitments: Vec<StoredCommitment>,
+}
+
+/// What the chain records about a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether slashed.
+    pub slashed: bool,
+    /// Whether jailed.
+    pub jailed: bool,
+    /// Highest height it voted for.
+    pub highest_voted: PosHeight,
+}
+
+/// What happens to a voter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A round begins.
+    Observed(Box<Observation>),
+    /// A round could not begin.
+    Unreachable(String),
+    /// The round's questions were answered, or could not be.
+    Answered(Vec<(PosHeight, Answer)>),
+    /// Votes came to an end.
+    Decided(Vec<(PosHeight, Verdict)>),
+}
+
+/// What a voter wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Ask the chain about these heights and answer with [`Event::Answered`].
+    Ask(Vec<Question>),
+    /// Sign and submit these votes and answer with [`Event::Decided`].
+    Vote(Vec<Ballot>),
+}
+
+/// A question about one height.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// Have we power, and what is the block?
+    Power(PosHeight),
+    /// Is there a vote of ours already? If not, as [`Question::Power`]. Asked for heights we may have voted on before a
+    /// restart.
+    VoteAndPower(PosHeight),
+}
+
+/// A vote to be cast, with the commitment its randomness is proven by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ballot {
+    /// For what.
+    pub message: VoteMessage,
+    /// Covers the height.
+    pub commitment: StoredCommitment,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    state: State,
+    /// Rounds left before it is tried again.
+    rest: u32,
+    /// Tries so far that led nowhere.
+    tries: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum State {
+    /// Not answered yet, and why if it was asked.
+    Open(Option<String>),
+    /// We have power; to be voted on. With what the chain said to an earlier try.
+    Ready([u8; 32], Option<String>),
+    /// The vote is on its way.
+    Casting([u8; 32]),
+}
+
+/// Votes of one provider on one chain.
+#[derive(Debug, Clone)]
+pub struct Voter {
+    batch: usize,
+    queue: BTreeMap<PosHeight, Entry>,
+    /// First height that is not in the queue yet; `None` before the first look at an active chain.
+    next: Option<PosHeight>,
+    /// Heights up to here may carry a vote of ours from before the start.
+    voted_before: PosHeight,
+    seen: Option<Observation>,
+    trouble: Option<Reason>,
+    last_voted: Option<PosHeight>,
+    last_powerless: Option<PosHeight>,
+    last_given_up: Option<(PosHeight, String)>,
+    slashed: bool,
+}
+
+impl Voter {
+    /// A voter that casts at most `batch` votes at once and that, before it was restarted, had voted up to a height.
+    pub fn new(batch: usize, last_voted: Option<PosHeight>) -> Self {
+        Self {
+            batch: batch.max(1),
+            queue: BTreeMap::new(),
+            next: None,
+            voted_before: last_voted.unwrap_or(PosHeight::new(0)),
+            seen: None,
+            trouble: Some(Reason::Starting),
+            last_voted,
+            last_powerless: None,
+            last_given_up: None,
+            slashed: false,
+        }
+    }
+
+    /// Takes in an event and says what to do.
+    pub fn on_event(&mut self, event: Event) -> Vec<Action> {
+        if self.slashed {
+            return Vec::new();
+        }
+        match event {
+            Event::Unreachable(detail) => {
+                self.trouble = Some(Reason::Unreachable(detail));
+                Vec::new()
+            }
+            Event::Observed(observation) => self.on_observed(*observation),
+            Event::Answered(answers) => self.on_answered(answers),
+            Event::Decided(verdicts) => self.on_decided(verdicts),
+        }
+    }
+
+    /// Why there is no vote for the latest blocks; `None` while all is well.
+    pub fn reason(&self) -> Option<Reason> {
+        if self.slashed {
+            return Some(Reason::Slashed);
+        }
+        self.trouble.clone().or_else(|| self.waiting_reason()).or_else(|| self.idle_reason())
+    }
+
+    /// Heights waiting to be settled.
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// The lowest height that is not settled: everything below it is.
+    pub fn settled_below(&self) -> Option<PosHeight> {
+        self.queue.keys().next().copied().or(self.next)
+    }
+
+    /// Highest height voted on.
+    pub fn last_voted(&self) -> Option<PosHeight> {
+        self.last_voted
+    }
+
+    /// The height given up last, and why.
+    pub fn last_given_up(&self) -> Option<&(PosHeight, String)> {
+        self.last_given_up.as_ref()
+    }
+
+    /// Latest block seen.
+    pub fn tip(&self) -> Option<PosHeight> {
+        self.seen.as_ref().map(|seen| seen.tip)
+    }
+
+    fn on_observed(&mut self, observation: Observation) -> Vec<Action> {
+        let trouble = trouble(&observation, self.tip());
+        if matches!(trouble, Some(Reason::NodeBehind { .. })) {
+            self.trouble = trouble;
+            return Vec::new();
+        }
+        self.slashed = trouble == Some(Reason::Slashed);
+        self.trouble = trouble;
+        if self.trouble.is_none() {
+            self.extend(&observation);
+        }
+        self.seen = Some(observation);
+        if self.trouble.is_some() {
+            return Vec::new();
+        }
+        self.settle_skipped();
+        let questions = self.questions();
+        if questions.is_empty() {
+            // Heights may be ready from an earlier round.
+            return self.cast();
+        }
+        vec![Action::Ask(questions)]
+    }
+
+    /// Takes new heights into the queue.
+    fn extend(&mut self, observation: &Observation) {
+        let Some(activated) = observation.activated else { return };
+        let mut next = self.next.unwrap_or_else(|| first_height(observation, activated));
+        if let Some(standing) = observation.standing.filter(|_| self.next.is_none()) {
+            self.voted_before = self.voted_before.max(standing.highest_voted);
+        }
+        while next <= observation.tip && self.queue.len() < MAX_QUEUE {
+            self.queue.insert(next, Entry::open());
+            next = next.next();
+        }
+        self.next = Some(next);
+    }
+
+    /// Heights without a power table below a final block were skipped by the tally: they will never be final.
+    fn settle_skipped(&mut self) {
+        let Some(seen) = &self.seen else { return };
+        let (finalised, tip) = (seen.last_finalised, seen.tip.to_u64());
+        self.queue.retain(|height, entry| {
+            let missing = matches!(&entry.state, State::Open(Some(text)) if text == NO_TABLE);
+            let passed = finalised > Some(*height);
+            let long_past = entry.tries >= TABLE_ROUNDS && tip.saturating_sub(height.to_u64()) >= TABLE_DEPTH;
+            !(missing && (passed || long_past))
+        });
+    }
+
+    fn questions(&mut self) -> Vec<Question> {
+        let mut questions = Vec::new();
+        for (height, entry) in &mut self.queue {
+            if questions.len() == MAX_QUESTIONS {
+                break;
+            }
+            if matches!(entry.state, State::Open(_)) && entry.is_due() {
+                questions.push(match *height <= self.voted_before {
+                    true => Question::VoteAndPower(*height),
+                    false => Question::Power(*height),
+                });
+            }
+        }
+        questions
+    }
+
+    fn on_answered(&mut self, answers: Vec<(PosHeight, Answer)>) -> Vec<Action> {
+        for (height, answer) in answers {
+            self.take_answer(height, answer);
+        }
+        self.cast()
+    }
+
+    fn take_answer(&mut self, height: PosHeight, answer: Answer) {
+        let Some(entry) = self.queue.get_mut(&height).filter(|entry| matches!(entry.state, State::Open(_)))
+        else {
+            return;
+        };
+        match answer {
+            Answer::Votable(app_hash) => *entry = Entry::ready(app_hash),
+            Answer::NoTable => entry.put_off(State::Open(Some(NO_TABLE.to_owned()))),
+            Answer::Unknown(text) => entry.put_off(State::Open(Some(text))),
+            Answer::Voted => self.settle_voted(height),
+            Answer::Powerless => {
+                self.queue.remove(&height);
+                self.last_powerless = self.last_powerless.max(Some(height));
+            }
+        }
+    }
+
+    /// The votes that can go out now, lowest heights first.
+    fn cast(&mut self) -> Vec<Action> {
+        let Some(seen) = &self.seen else { return Vec::new() };
+        let mut ballots = Vec::new();
+        for (height, entry) in &mut self.queue {
+            let State::Ready(app_hash, _) = entry.state else { continue };
+            let Some(commitment) = usable_commitment(seen, *height) else { continue };
+            if ballots.len() == self.batch {
+                break;
+            }
+            if entry.is_due() {
+                entry.state = State::Casting(app_hash);
+                ballots.push(Ballot { message: VoteMessage { height: *height, app_hash }, commitment });
+            }
+        }
+        if ballots.is_empty() { Vec::new() } else { vec![Action::Vote(ballots)] }
+    }
+
+    /// Takes in what became of votes, and sends the next ones; after a failure they wait for the next round.
+    fn on_decided(&mut self, verdicts: Vec<(PosHeight, Verdict)>) -> Vec<Action> {
+        let failed = verdicts
+            .iter()
+            .any(|(_, verdict)| matches!(verdict, Verdict::Later(_) | Verdict::FateUnknown(_)));
+        for (height, verdict) in verdicts {
+            self.take_verdict(height, verdict);
+        }
+        if failed || self.slashed || self.trouble.is_some() { Vec::new() } else { self.cast() }
+    }
+
+    fn take_verdict(&mut self, height: PosHeight, verdict: Verdict) {
+        let Some(entry) = self.queue.get_mut(&height) else { return };
+        let State::Casting(app_hash) = entry.state else { return };
+        match verdict {
+            Verdict::Stored => self.settle_voted(height),
+            Verdict::Closed => self.settle_closed(height),
+            Verdict::Void(_) => {
+                self.queue.remove(&height);
+                self.last_powerless = self.last_powerless.max(Some(height));
+            }
+            Verdict::GivenUp(text) => {
+                self.queue.remove(&height);
+                self.last_given_up = Some((height, text));
+            }
+            Verdict::Later(text) | Verdict::FateUnknown(text) => {
+                entry.put_off(State::Ready(app_hash, Some(text)));
+            }
+            Verdict::Jailed => {
+                *entry = Entry::ready(app_hash);
+                self.trouble = Some(Reason::Jailed);
+            }
+            Verdict::Slashed => self.slashed = true,
+        }
+    }
+
+    fn settle_voted(&mut self, height: PosHeight) {
+        self.queue.remove(&height);
+        self.last_voted = self.last_voted.max(Some(height));
+    }
+
+    /// Blocks become final in order and epochs are timestamped in order, so everything below is closed as well.
+    /// Votes under way stay until their own verdicts come.
+    fn settle_closed(&mut self, height: PosHeight) {
+        self.queue.retain(|queued, entry| {
+            *queued > height || (*queued < height && matches!(entry.state, State::Casting(_)))
+        });
+    }
+
+    fn waiting_reason(&self) -> Option<Reason> {
+        let seen = self.seen.as_ref()?;
+        let (height, entry) = self.queue.iter().next()?;
+        match &entry.state {
+            State::Open(None) | State::Casting(_) => None,
+            State::Open(Some(detail)) => {
+                Some(Reason::PowerUnknown { height: *height, detail: detail.clone() })
+            }
+            State::Ready(_, Some(detail)) => {
+                Some(Reason::Refused { height: *height, detail: detail.clone() })
+            }
+            State::Ready(_, None) => match covering(&seen.commitments, *height) {
+                None => Some(Reason::NoRandomness { height: *height }),
+                Some(_) if usable_commitment(seen, *height).is_none() => {
+                    Some(Reason::RandomnessNotUsable { height: *height })
+                }
+                Some(_) => None,
+            },
+        }
+    }
+
+    fn idle_reason(&self) -> Option<Reason> {
+        if let Some((height, detail)) = &self.last_given_up
+            && self.last_voted < Some(*height)
+        {
+            return Some(Reason::GivenUp { height: *height, detail: detail.clone() });
+        }
+        let height = self.last_powerless.filter(|height| self.last_voted < Some(*height))?;
+        Some(Reason::NoPower { height })
+    }
+}
+
+const NO_TABLE: &str = "there is no power table at this height, or the node does not have it yet";
+
+impl Entry {
+    fn open() -> Self {
+        Self { state: State::Open(None), rest: 0, tries: 0 }
+    }
+
+    fn ready(app_hash: [u8; 32]) -> Self {
+        Self { state: State::Ready(app_hash, None), rest: 0, tries: 0 }
+    }
+
+    /// Puts a height off for a while, longer each time.
+    fn put_off(&mut self, state: State) {
+        self.state = state;
+        self.rest = (1 << self.tries.min(6)).min(MAX_REST) - 1;
+        self.tries = self.tries.saturating_add(1);
+    }
+
+    /// Whether it is this height's turn; counts a round if not.
+    fn is_due(&mut self) -> bool {
+        let due = self.rest == 0;
+        self.rest = self.rest.saturating_sub(1);
+        due
+    }
+}
+
+/// What keeps a round from taking place, if anything does.
+fn trouble(observation: &Observation, tip_before: Option<PosHeight>) -> Option<Reason> {
+    let Some(standing) = observation.standing else { return Some(Reason::NotRegistered) };
+    if standing.slashed {
+        return Some(Reason::Slashed);
+    }
+    if observation.syncing {
+        return Some(Reason::NodeSyncing { tip: observation.tip });
+    }
+    if let Some(before) = tip_before.filter(|before| observation.tip < *before) {
+        return Some(Reason::NodeBehind { tip: observation.tip, before });
+    }
+    if observation.activated.is_none() {
+        return Some(Reason::NotActivated);
+    }
+    standing.jailed.then_some(Reason::Jailed)
+}
+
+/// Where to begin: behind the last final block, or as many blocks below the tip as a vote counts for liveness,
+/// whichever is lower; never below activation.
+fn first_height(observation: &Observation, activated: PosHeight) -> PosHeight {
+    let after_final = observation.last_finalised.map_or(activated, PosHeight::next);
+    let still_counting =
+        observation.tip.checked_sub(observation.params.finality_sig_timeout).unwrap_or(activated);
+    after_final.min(still_counting).max(activated).max(observation.params.activation_height)
+}
+
+/// The commitment with the largest start at or below a height, if it contains it (`crypto.md` 6.4).
+fn covering(commitments: &[StoredCommitment], height: PosHeight) -> Option<StoredCommitment> {
+    let candidate = commitments.iter().filter(|c| c.start_height <= height).max_by_key(|c| c.start_height)?;
+    let offset = height.to_u64().checked_sub(candidate.start_height.to_u64())?;
+    (offset < candidate.count).then_some(*candidate)
+}
+
+/// The commitment covering a height, if votes under it are taken yet.
+fn usable_commitment(seen: &Observation, height: PosHeight) -> Option<StoredCommitment> {
+    let zero = Epoch::new(0);
+    covering(&seen.commitments, height)
+        .filter(|c| seen.last_finalised_epoch > zero && seen.last_finalised_epoch >= c.epoch)
+}

@@ -9,7 +9,10 @@ use btc_staking_crypto::{
     eots::EotsSecretKey,
     key::{InvalidSecretKey, SigningKey},
 };
-use btc_staking_protocol::keys::FinalityProviderPublicKey;
+use btc_staking_protocol::{
+    keys::{AccountAddress, FinalityProviderPublicKey},
+    possession::ProofOfPossession,
+};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -17,6 +20,9 @@ use zeroize::Zeroizing;
 pub const MNEMONIC_WORDS: usize = 24;
 /// Bytes of entropy behind them.
 pub const MNEMONIC_ENTROPY_BYTES: usize = 32;
+
+/// Auxiliary randomness of BIP-340 signatures: none, so that the same request always gives the same bytes.
+pub(crate) const NO_AUX: [u8; 32] = [0; 32];
 
 /// A finality provider's secret key. No `Debug`, no `Clone`; wiped on drop.
 pub struct EotsKey {
@@ -105,6 +111,16 @@ impl EotsKey {
     /// The key by which the provider is known.
     pub fn public_key(&self) -> FinalityProviderPublicKey {
         self.public
+    }
+
+    /// Proves that the key agrees to an account: BIP-340 over the hash of the raw account bytes (`crypto.md` 4.2).
+    pub fn sign_possession(&self, account: &AccountAddress) -> ProofOfPossession {
+        ProofOfPossession::sign_bip340(self.signing_key(), account, &NO_AUX)
+    }
+
+    /// The 32 bytes as stored, for sealing into a key file only.
+    pub(crate) fn secret_bytes(&self) -> Zeroizing<[u8; 32]> {
+        self.signing_key().to_secret_bytes()
     }
 
     pub(crate) fn secret(&self) -> &EotsSecretKey {

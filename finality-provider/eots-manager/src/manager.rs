@@ -7,8 +7,8 @@
 //! Spec: `crypto.md` 2, 4.2, 5.1, 6.
 
 use crate::{
-    keys::EotsKey,
-    records::{ChainId, CommittedRange, NotSafe, Permit, SignRecords, Subject, VoteRequest},
+    keys::{EotsKey, NO_AUX},
+    records::{ChainId, NotSafe, Permit, SignRecords, Subject, VoteRequest},
     trees::{TreeError, Trees, derive_range},
 };
 use btc_staking_crypto::{
@@ -17,19 +17,15 @@ use btc_staking_crypto::{
 };
 use btc_staking_protocol::{
     finality::{
-        randomness::RandomnessCommitment,
+        randomness::{CommittedRandomness, RandomnessCommitment},
         vote::{EotsSignature, MerkleProof, PublicRandomness, SignedVote, VoteMessage},
     },
     height::PosHeight,
     keys::{AccountAddress, FinalityProviderPublicKey},
     possession::ProofOfPossession,
 };
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use thiserror::Error;
-
-/// Auxiliary randomness of BIP-340 signatures: none, so that the same request always gives the same bytes.
-const NO_AUX: [u8; 32] = [0; 32];
 
 /// Keys, their sign records and their randomness.
 pub struct EotsManager {
@@ -113,21 +109,18 @@ impl EotsManager {
         let key = self.key(&subject.finality_provider)?;
         let range = self.trees.plan(key, &subject.chain_id, start, count)?;
         self.records.record_commitment(subject, range)?;
-        let digest = commitment_digest(&range);
-        Ok(RandomnessCommitment {
-            finality_provider: subject.finality_provider,
-            start_height: start,
-            count,
-            root: range.root,
-            signature: key.signing_key().sign_schnorr(&digest, &NO_AUX),
-        })
+        Ok(range.sign(key.signing_key(), &NO_AUX))
     }
 
     /// Checks that a commitment on chain was made with this key and chain id, by recomputing its root.
     ///
     /// # Errors
     /// [`TreeError::ForeignCommitment`] when it was not.
-    pub fn check_commitment(&self, subject: &Subject, range: &CommittedRange) -> Result<(), SigningError> {
+    pub fn check_commitment(
+        &self,
+        subject: &Subject,
+        range: &CommittedRandomness,
+    ) -> Result<(), SigningError> {
         let key = self.key(&subject.finality_provider)?;
         self.trees.of(key, subject, range)?;
         Ok(())
@@ -140,7 +133,7 @@ impl EotsManager {
     pub fn proof(
         &self,
         subject: &Subject,
-        range: &CommittedRange,
+        range: &CommittedRandomness,
         height: PosHeight,
     ) -> Result<(PublicRandomness, MerkleProof), SigningError> {
         let key = self.key(&subject.finality_provider)?;
@@ -167,7 +160,7 @@ impl EotsManager {
         &self,
         subject: &Subject,
         message: VoteMessage,
-        range: &CommittedRange,
+        range: &CommittedRandomness,
     ) -> Result<SignedVote, SigningError> {
         let key = self.key(&subject.finality_provider)?;
         let tree = self.trees.of(key, subject, range)?;
@@ -192,8 +185,7 @@ impl EotsManager {
         account: &AccountAddress,
     ) -> Result<ProofOfPossession, SigningError> {
         let key = self.key(finality_provider)?;
-        let digest: [u8; 32] = Sha256::digest(account.bytes()).into();
-        Ok(ProofOfPossession::Bip340(key.signing_key().sign_schnorr(&digest, &NO_AUX)))
+        Ok(key.sign_possession(account))
     }
 
     fn key(&self, public: &FinalityProviderPublicKey) -> Result<&EotsKey, SigningError> {
@@ -228,15 +220,6 @@ fn sign(key: &EotsKey, permit: Permit, scheme: Scheme) -> Result<EotsSignature, 
 
 fn randomness_at(key: &EotsKey, subject: &Subject, scheme: Scheme, height: PosHeight) -> PublicRandomness {
     nonce::derive(key.secret(), scheme, chain_bytes(&subject.chain_id), height.to_u64()).public()
-}
-
-fn commitment_digest(range: &CommittedRange) -> [u8; 32] {
-    Sha256::new()
-        .chain_update(range.start.to_u64().to_be_bytes())
-        .chain_update(range.count.to_be_bytes())
-        .chain_update(range.root)
-        .finalize()
-        .into()
 }
 
 fn chain_bytes(chain_id: &ChainId) -> &[u8] {

@@ -6,13 +6,16 @@
 
 use crate::{
     keys::EotsKey,
-    records::{ChainId, CommittedRange, Subject},
+    records::{ChainId, Subject},
 };
 use btc_staking_crypto::{
     merkle::{MerkleProof, Tree},
     nonce::{self, RangeError, Scheme},
 };
-use btc_staking_protocol::{finality::vote::PublicRandomness, height::PosHeight};
+use btc_staking_protocol::{
+    finality::{randomness::CommittedRandomness, vote::PublicRandomness},
+    height::PosHeight,
+};
 use std::{
     collections::VecDeque,
     num::NonZeroUsize,
@@ -39,24 +42,24 @@ pub enum TreeError {
     #[error(
         "the commitment to {} heights from {} was not made with this key and chain id {chain_id}: \
          its root is not the one this key gives",
-        range.count, range.start.to_u64()
+        range.count, range.start_height.to_u64()
     )]
     ForeignCommitment {
         /// Chain id used.
         chain_id: ChainId,
         /// The commitment.
-        range: Box<CommittedRange>,
+        range: Box<CommittedRandomness>,
     },
     /// The height is outside the commitment.
     #[error(
         "height {} is outside the commitment to {} heights from {}",
-        height.to_u64(), range.count, range.start.to_u64()
+        height.to_u64(), range.count, range.start_height.to_u64()
     )]
     OutsideRange {
         /// The height.
         height: PosHeight,
         /// The commitment.
-        range: Box<CommittedRange>,
+        range: Box<CommittedRandomness>,
     },
 }
 
@@ -69,7 +72,7 @@ pub struct KnownTree {
 
 struct Entry {
     subject: Subject,
-    range: CommittedRange,
+    range: CommittedRandomness,
     /// `None`: recomputed, and the root is not ours.
     tree: Option<KnownTree>,
 }
@@ -88,9 +91,9 @@ impl Trees {
         chain_id: &ChainId,
         start: PosHeight,
         count: u64,
-    ) -> Result<CommittedRange, TreeError> {
+    ) -> Result<CommittedRandomness, TreeError> {
         let tree = build(key, chain_id, Scheme::V1, start, count)?;
-        let range = CommittedRange { start, count, root: tree.root() };
+        let range = CommittedRandomness { start_height: start, count, root: tree.root() };
         let subject = Subject { finality_provider: key.public_key(), chain_id: chain_id.clone() };
         self.keep(Entry {
             subject,
@@ -105,7 +108,7 @@ impl Trees {
         &self,
         key: &EotsKey,
         subject: &Subject,
-        range: &CommittedRange,
+        range: &CommittedRandomness,
     ) -> Result<KnownTree, TreeError> {
         let foreign =
             || TreeError::ForeignCommitment { chain_id: subject.chain_id.clone(), range: Box::new(*range) };
@@ -118,7 +121,7 @@ impl Trees {
     }
 
     /// Entry for a commitment; inside, `None` for a foreign one.
-    fn find(&self, subject: &Subject, range: &CommittedRange) -> Option<Option<KnownTree>> {
+    fn find(&self, subject: &Subject, range: &CommittedRandomness) -> Option<Option<KnownTree>> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let position = entries.iter().position(|entry| entry.subject == *subject && entry.range == *range)?;
         let entry = entries.remove(position)?;
@@ -139,13 +142,17 @@ impl Trees {
 
 impl KnownTree {
     /// The proof for a height of the range the tree was built over.
-    pub fn proof(&self, range: &CommittedRange, height: PosHeight) -> Result<MerkleProof, TreeError> {
-        range
-            .index_of(height)
+    pub fn proof(&self, range: &CommittedRandomness, height: PosHeight) -> Result<MerkleProof, TreeError> {
+        index_in(range, height)
             .and_then(|index| usize::try_from(index).ok())
             .and_then(|index| self.tree.proof(index))
             .ok_or_else(|| TreeError::OutsideRange { height, range: Box::new(*range) })
     }
+}
+
+/// Position of a height in a commitment, `None` outside it.
+fn index_in(range: &CommittedRandomness, height: PosHeight) -> Option<u64> {
+    height.to_u64().checked_sub(range.start_height.to_u64()).filter(|index| *index < range.count)
 }
 
 fn leaves(entries: &VecDeque<Entry>) -> usize {
@@ -156,10 +163,10 @@ fn leaves(entries: &VecDeque<Entry>) -> usize {
 fn recompute(
     key: &EotsKey,
     chain_id: &ChainId,
-    range: &CommittedRange,
+    range: &CommittedRandomness,
 ) -> Result<Option<KnownTree>, TreeError> {
     for scheme in [Scheme::V1, Scheme::V0] {
-        let tree = build(key, chain_id, scheme, range.start, range.count)?;
+        let tree = build(key, chain_id, scheme, range.start_height, range.count)?;
         if tree.root() == range.root {
             return Ok(Some(KnownTree { tree: Arc::new(tree), scheme }));
         }

@@ -4,6 +4,8 @@
 //! parent kills it with SIGKILL and starts it again, and it invents other blocks for the heights around the end. No
 //! two signatures for one height may ever have come out.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are outside #[test] functions
+
 use btc_staking_eots_manager::{
     keys::EotsKey,
     manager::EotsManager,

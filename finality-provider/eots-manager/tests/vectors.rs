@@ -2,15 +2,20 @@
 //!
 //! Provenance: `finality-provider.md` 5.1 (reproduced by two independent implementations) and `crypto.md` 4.7, 5.4, 6.5.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are outside #[test] functions
+
 use btc_staking_crypto::{eots, merkle, nonce};
 use btc_staking_eots_manager::{
     TreeError,
     keys::{EotsKey, KeyError, mnemonic_from_entropy},
     manager::{EotsManager, SigningError},
-    records::{CommittedRange, NotSafe, SignRecords, Subject},
+    records::{NotSafe, SignRecords, Subject},
 };
 use btc_staking_protocol::{
-    finality::vote::VoteMessage, height::PosHeight, keys::AccountAddress, possession::ProofOfPossession,
+    finality::{randomness::CommittedRandomness, vote::VoteMessage},
+    height::PosHeight,
+    keys::AccountAddress,
+    possession::ProofOfPossession,
 };
 use std::num::NonZeroUsize;
 
@@ -151,7 +156,7 @@ fn what_is_no_key_is_refused_with_a_reason() {
 fn a_vote_carries_randomness_and_proof_of_its_own_height() {
     let (_directory, manager, subject) = manager(odd());
     let commitment = manager.sign_commitment(&subject, height(95), 13).unwrap();
-    let range = CommittedRange { start: height(95), count: 13, root: commitment.root };
+    let range = CommittedRandomness { start_height: height(95), count: 13, root: commitment.root };
     for at in 95..108 {
         let vote = manager.vote(&subject, vote(at, APP_HASH), &range).unwrap();
         assert_eq!((vote.proof.index, vote.proof.total), (at - 95, 13));
@@ -177,7 +182,7 @@ fn a_commitment_of_the_older_derivation_is_recognised_by_its_root() {
     let secret = eots::EotsSecretKey::from_bytes(&secret.try_into().unwrap()).unwrap();
     let values =
         nonce::public_randomness(&secret, nonce::Scheme::V0, b"bbn-1", 100, 3, NonZeroUsize::MIN).unwrap();
-    let range = CommittedRange { start: height(100), count: 3, root: merkle::root(&values) };
+    let range = CommittedRandomness { start_height: height(100), count: 3, root: merkle::root(&values) };
     let (_directory, manager, subject) = manager(even());
     let vote = manager.vote(&subject, vote(100, APP_HASH), &range).unwrap();
     assert_eq!(
@@ -190,7 +195,7 @@ fn a_commitment_of_the_older_derivation_is_recognised_by_its_root() {
 #[test]
 fn a_commitment_of_another_key_or_chain_is_refused_and_nothing_is_signed() {
     let (_directory, manager, subject) = manager(even());
-    let range = CommittedRange { start: height(100), count: 3, root: [1; 32] };
+    let range = CommittedRandomness { start_height: height(100), count: 3, root: [1; 32] };
     for _ in 0..2 {
         let refused = manager.vote(&subject, vote(100, APP_HASH), &range);
         assert!(matches!(refused, Err(SigningError::Tree(TreeError::ForeignCommitment { .. }))));

@@ -7,11 +7,9 @@
 //!
 //! Spec: `crypto.md` 6.4, `chain.md` 10.1.
 
-use btc_staking_protocol::height::PosHeight;
+use btc_staking_protocol::{finality::randomness::MAX_START_OFFSET, height::PosHeight};
 use thiserror::Error;
 
-/// A commitment must start less than this many blocks above the chain's height.
-pub const MAX_START_OFFSET: u64 = 160_000;
 /// Most heights in one commitment that this program derives.
 pub const MAX_COUNT: u64 = 320_000;
 

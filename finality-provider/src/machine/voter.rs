@@ -22,7 +22,7 @@ use super::{
 };
 use btc_staking_pos_chain::ports::{FinalityParams, StoredCommitment};
 use btc_staking_protocol::{
-    finality::vote::VoteMessage,
+    finality::{randomness::is_usable, vote::VoteMessage},
     height::{Epoch, PosHeight},
 };
 use std::collections::BTreeMap;
@@ -464,7 +464,5 @@ fn covering(commitments: &[StoredCommitment], height: PosHeight) -> Option<Store
 
 /// The commitment covering a height, if votes under it are taken yet.
 fn usable_commitment(seen: &Observation, height: PosHeight) -> Option<StoredCommitment> {
-    let zero = Epoch::new(0);
-    covering(&seen.commitments, height)
-        .filter(|c| seen.last_finalised_epoch > zero && seen.last_finalised_epoch >= c.epoch)
+    covering(&seen.commitments, height).filter(|c| is_usable(c.epoch, seen.last_finalised_epoch))
 }

@@ -6,10 +6,13 @@
 use super::{
     layout::Fact,
     not_safe::NotSafe,
-    subject::{CommittedRange, Subject, VoteRequest},
+    subject::{Subject, VoteRequest},
 };
 use btc_staking_protocol::{
-    finality::vote::{PublicRandomness, VoteMessage},
+    finality::{
+        randomness::CommittedRandomness,
+        vote::{PublicRandomness, VoteMessage},
+    },
     height::PosHeight,
 };
 use std::collections::{BTreeMap, HashMap};
@@ -32,7 +35,7 @@ pub enum Safe {
 struct Track {
     votes: BTreeMap<PosHeight, ([u8; 32], PublicRandomness)>,
     watermark: Option<PosHeight>,
-    commitments: BTreeMap<PosHeight, CommittedRange>,
+    commitments: BTreeMap<PosHeight, CommittedRandomness>,
 }
 
 /// Everything the records say that still matters.
@@ -82,7 +85,7 @@ impl History {
             }
             Fact::Watermark(height) => track.raise(*height),
             Fact::Commitment(range) => {
-                track.commitments.insert(range.start, *range);
+                track.commitments.insert(range.start_height, *range);
             }
         }
         track.forget_old();
@@ -106,7 +109,7 @@ impl History {
     }
 
     /// The commitments signed, ascending by start; of several with one start the newest.
-    pub fn commitments(&self, subject: &Subject) -> Vec<CommittedRange> {
+    pub fn commitments(&self, subject: &Subject) -> Vec<CommittedRandomness> {
         self.tracks
             .get(subject)
             .map(|track| track.commitments.values().copied().collect())

@@ -17,9 +17,12 @@
 //! | 216 | 8 | zero |
 //! | 224 | 32 | SHA-256 over the tag and bytes 0 to 223 |
 
-use super::subject::{ChainId, CommittedRange, Subject};
+use super::subject::{ChainId, Subject};
 use btc_staking_protocol::{
-    finality::vote::{PublicRandomness, VoteMessage},
+    finality::{
+        randomness::CommittedRandomness,
+        vote::{PublicRandomness, VoteMessage},
+    },
     height::PosHeight,
     keys::FinalityProviderPublicKey,
 };
@@ -42,7 +45,7 @@ pub enum Fact {
     /// This message may be signed with this randomness, and no other at that height.
     Vote(VoteMessage, PublicRandomness),
     /// The randomness of this range was committed to.
-    Commitment(CommittedRange),
+    Commitment(CommittedRandomness),
     /// Nothing at or below this height may be signed any more, unless recorded before.
     Watermark(PosHeight),
 }
@@ -108,7 +111,7 @@ pub fn encode(record: &Record) -> [u8; SLOT] {
         }
         Fact::Commitment(range) => {
             slot[40] = 2;
-            slot[136..144].copy_from_slice(&range.start.to_u64().to_be_bytes());
+            slot[136..144].copy_from_slice(&range.start_height.to_u64().to_be_bytes());
             slot[144..152].copy_from_slice(&range.count.to_be_bytes());
             slot[152..184].copy_from_slice(&range.root);
         }
@@ -135,7 +138,7 @@ pub fn decode(slot: &[u8; SLOT]) -> Result<Record, &'static str> {
         ),
         2 => {
             let count = u64::from_be_bytes(array(&slot[144..152]));
-            Fact::Commitment(CommittedRange { start: height, count, root: hash })
+            Fact::Commitment(CommittedRandomness { start_height: height, count, root: hash })
         }
         3 => Fact::Watermark(height),
         _ => return Err("the record is of a kind this program does not know"),

@@ -27,9 +27,12 @@ mod tests;
 pub use history::{RECENT_HEIGHTS, Safe};
 pub use medium::{ANCHOR_FILE, RECORDS_FILE};
 pub use not_safe::{NotSafe, OpenError};
-pub use subject::{ChainId, CommittedRange, InvalidChainId, MAX_CHAIN_ID_BYTES, Subject, VoteRequest};
+pub use subject::{ChainId, InvalidChainId, MAX_CHAIN_ID_BYTES, Subject, VoteRequest};
 
-use btc_staking_protocol::{finality::vote::VoteMessage, height::PosHeight};
+use btc_staking_protocol::{
+    finality::{randomness::CommittedRandomness, vote::VoteMessage},
+    height::PosHeight,
+};
 use history::History;
 use layout::{Fact, Link, Record, SLOT};
 use medium::{Anchor, Disk, Medium};
@@ -134,7 +137,7 @@ impl SignRecords {
     ///
     /// # Errors
     /// [`NotSafe`], always fatal.
-    pub fn record_commitment(&self, subject: &Subject, range: CommittedRange) -> Result<(), NotSafe> {
+    pub fn record_commitment(&self, subject: &Subject, range: CommittedRandomness) -> Result<(), NotSafe> {
         let mut inner = self.lock()?;
         if inner.history.commitments(subject).contains(&range) {
             return Ok(());
@@ -170,7 +173,7 @@ impl SignRecords {
     }
 
     /// The commitments recorded, ascending by first height.
-    pub fn commitments(&self, subject: &Subject) -> Vec<CommittedRange> {
+    pub fn commitments(&self, subject: &Subject) -> Vec<CommittedRandomness> {
         self.read(|history| history.commitments(subject))
     }
 

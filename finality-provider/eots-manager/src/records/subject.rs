@@ -2,7 +2,6 @@
 
 use btc_staking_protocol::{
     finality::vote::{PublicRandomness, VoteMessage},
-    height::PosHeight,
     keys::FinalityProviderPublicKey,
 };
 use std::{fmt, str::FromStr};
@@ -40,17 +39,6 @@ pub struct VoteRequest {
     pub public_randomness: PublicRandomness,
 }
 
-/// A range of heights whose public randomness was committed to, with the Merkle root.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CommittedRange {
-    /// First height.
-    pub start: PosHeight,
-    /// Number of heights.
-    pub count: u64,
-    /// Root over the public randomness in height order.
-    pub root: [u8; 32],
-}
-
 impl ChainId {
     /// The identifier.
     pub fn as_str(&self) -> &str {
@@ -70,16 +58,5 @@ impl FromStr for ChainId {
 impl fmt::Display for ChainId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-impl CommittedRange {
-    /// Position of `height` in the range, `None` outside it.
-    pub fn index_of(&self, height: PosHeight) -> Option<u64> {
-        height.to_u64().checked_sub(self.start.to_u64()).filter(|index| *index < self.count)
-    }
-    /// The last height, `None` if the range is empty or passes the end of `u64`.
-    pub fn end(&self) -> Option<PosHeight> {
-        self.start.checked_add(self.count.checked_sub(1)?)
     }
 }

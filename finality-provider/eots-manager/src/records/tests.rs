@@ -118,7 +118,11 @@ fn nothing_new_is_signed_at_or_below_the_watermark_which_never_falls() {
 #[test]
 fn commitments_come_back_after_a_restart() {
     let (directory, records) = fresh();
-    let range = |start, root| CommittedRange { start: PosHeight::new(start), count: 100, root: [root; 32] };
+    let range = |start, root| CommittedRandomness {
+        start_height: PosHeight::new(start),
+        count: 100,
+        root: [root; 32],
+    };
     for range in [range(101, 2), range(1, 1), range(1, 1)] {
         records.record_commitment(&subject(), range).unwrap();
     }
@@ -456,7 +460,7 @@ proptest! {
                 VoteMessage { height: PosHeight::new(height), app_hash: hash },
                 PublicRandomness::from_bytes(randomness),
             ),
-            1 => Fact::Commitment(CommittedRange { start: PosHeight::new(height), count, root: hash }),
+            1 => Fact::Commitment(CommittedRandomness { start_height: PosHeight::new(height), count, root: hash }),
             _ => Fact::Watermark(PosHeight::new(height)),
         };
         let record = Record { sequence, previous, subject: subject_of(KEY, &chain_id), fact };

@@ -92,7 +92,7 @@ pub enum HeaderFault {
 
 /// Whether the difficulty changes at a height; light clients start at such a height.
 pub const fn is_retarget_height(height: BtcHeight) -> bool {
-    height.to_u32() % RETARGET_INTERVAL == 0
+    height.to_u32().is_multiple_of(RETARGET_INTERVAL)
 }
 
 impl HeaderRules {
@@ -311,3 +311,6 @@ fn split(wide: u64) -> (u32, u32) {
     let [a, b, c, d, e, f, g, h] = wide.to_le_bytes();
     (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]))
 }
+
+#[cfg(test)]
+mod tests;

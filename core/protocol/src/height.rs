@@ -167,3 +167,39 @@ impl fmt::Display for Timelock {
         self.0.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_at_the_tip_has_depth_0_and_one_above_it_has_none() {
+        let depth =
+            |height, tip| BtcHeight::new(height).depth_under(BtcHeight::new(tip)).map(BtcDepth::to_u32);
+        assert_eq!(depth(100, 100), Some(0));
+        assert_eq!(depth(90, 100), Some(10));
+        assert_eq!(depth(101, 100), None);
+        assert_eq!(depth(0, u32::MAX), Some(u32::MAX));
+    }
+
+    #[test]
+    fn timelocks_are_1_to_65535_blocks() {
+        for (blocks, valid) in [(0, false), (1, true), (65_535, true), (65_536, false), (u32::MAX, false)] {
+            assert_eq!(Timelock::from_blocks(blocks).is_ok(), valid, "{blocks}");
+            let json = serde_json::from_str::<Timelock>(&blocks.to_string());
+            assert_eq!(json.is_ok(), valid, "{blocks}");
+        }
+        let lock = Timelock::from_blocks(65_535).unwrap();
+        assert_eq!(lock.to_sequence().to_consensus_u32(), 65_535);
+        assert!(lock.to_sequence().is_relative_lock_time());
+    }
+
+    #[test]
+    fn heights_do_not_wrap() {
+        assert_eq!(BtcHeight::new(u32::MAX).checked_add(1), None);
+        assert_eq!(BtcHeight::new(0).checked_sub(1), None);
+        assert_eq!(PosHeight::new(u64::MAX).checked_add(1), None);
+        assert_eq!(PosHeight::new(0).checked_sub(1), None);
+        assert_eq!(PosHeight::new(u64::MAX).next(), PosHeight::new(u64::MAX));
+    }
+}

@@ -220,3 +220,6 @@ pub fn check_not_too_early(inclusion: BtcHeight, registered: BtcHeight) -> Resul
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

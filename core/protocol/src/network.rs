@@ -264,12 +264,4 @@ fn check_unbonding_times(fields: &NetworkFields) -> Result<(), InvalidNetwork> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_network_files_load() {
-        assert_eq!(Network::Mainnet.profile().chain_id, "bbn-1");
-        assert_eq!(Network::Testnet.profile().chain_id, "bbn-test-6");
-    }
-}
+mod tests;

@@ -247,3 +247,6 @@ impl From<StakingParams> for ParamsFields {
         params.0
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,3 +6,6 @@ pub mod evidence;
 pub mod randomness;
 pub mod tally;
 pub mod vote;
+
+#[cfg(test)]
+mod tests;

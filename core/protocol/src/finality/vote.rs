@@ -60,8 +60,8 @@ pub enum InvalidVote {
     #[error("public randomness is not the committed one")]
     Proof(#[from] ProofError),
     /// The signature is not by the finality provider over this message with this randomness.
-    #[error("vote is not signed by finality provider {0}")]
-    Signature(FinalityProviderPublicKey, #[source] VerifyError),
+    #[error("vote is not signed by its finality provider")]
+    Signature(#[source] VerifyError),
 }
 
 impl VoteMessage {
@@ -93,7 +93,7 @@ impl SignedVote {
     pub fn verify_signature(&self) -> Result<(), InvalidVote> {
         let key = self.finality_provider.x_only();
         eots::verify(key, &self.public_randomness, &self.message.to_bytes(), &self.signature)
-            .map_err(|source| InvalidVote::Signature(self.finality_provider, source))
+            .map_err(InvalidVote::Signature)
     }
 
     fn check_place(&self, commitment: &CommittedRandomness) -> Result<(), InvalidVote> {

@@ -39,7 +39,7 @@ impl SlashingRate {
     pub fn from_decimal(value: Decimal) -> Result<Self, InvalidSlashingRate> {
         const POINT: u128 = 10u128.pow(14);
         let invalid = || InvalidSlashingRate(value.to_string());
-        if value.scaled() % POINT != 0 {
+        if !value.scaled().is_multiple_of(POINT) {
             return Err(invalid());
         }
         let points = u16::try_from(value.scaled() / POINT).map_err(|_| invalid())?;

@@ -257,7 +257,8 @@ fn evidence_with_any_part_changed_proves_nothing_and_gives_no_key() {
     type Expected = fn(&InvalidEvidence) -> bool;
     let canonical: Expected = |e| matches!(e, InvalidEvidence::Canonical(_));
     let fork: Expected = |e| matches!(e, InvalidEvidence::Fork(_));
-    let changes: [(fn(&mut Evidence), Expected); 7] = [
+    type Change = fn(&mut Evidence);
+    let changes: [(Change, Expected); 7] = [
         (|e| e.fork_app_hash = e.canonical_app_hash, |e| matches!(e, InvalidEvidence::SameBlock)),
         (|e| e.finality_provider = public(&provider("another")), canonical),
         (|e| e.height = height(102), canonical),

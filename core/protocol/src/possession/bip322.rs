@@ -305,3 +305,6 @@ pub(super) fn tagged_message_hash(message: &[u8]) -> [u8; 32] {
     engine.input(message);
     sha256::Hash::from_engine(engine).to_byte_array()
 }
+
+#[cfg(test)]
+mod tests;

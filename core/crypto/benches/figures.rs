@@ -59,9 +59,16 @@ fn signing(c: &mut Criterion) {
     let keypair = Keypair::from_seckey_slice(SECP256K1, &[7; 32]).expect("in range");
     let message = Message::from_digest(DIGEST);
     let encryption_key = DecryptionKey::from_slice(&[8; 32]).expect("not zero").encryption_key();
+    let (public, _) = keypair.x_only_public_key();
     let mut group = quick(c, "signing");
     group.bench_function("libsecp256k1 schnorr sign", |b| {
         b.iter(|| SECP256K1.sign_schnorr_with_aux_rand(black_box(&message), &keypair, &AUX))
+    });
+    group.bench_function("libsecp256k1 schnorr sign, verified", |b| {
+        b.iter(|| {
+            let signature = SECP256K1.sign_schnorr_with_aux_rand(black_box(&message), &keypair, &AUX);
+            SECP256K1.verify_schnorr(&signature, &message, &public)
+        })
     });
     group.bench_function("adaptor sign, unverified", |b| {
         b.iter(|| key.sign_adaptor_unverified(&encryption_key, black_box(&DIGEST), &AUX))

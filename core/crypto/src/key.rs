@@ -117,6 +117,10 @@ impl SigningKey {
     /// Signs a 32-byte digest so that only the holder of the decryption key can complete the signature, and verifies the
     /// result before returning it.
     ///
+    /// Verifying takes nearly two thirds of the time. No cheaper check sees every fault: one in the multiplication `k*G` shows
+    /// only when the nonce point is computed a second time. Like for like, it all costs at most 1.2 times a Schnorr signature
+    /// that is verified after signing.
+    ///
     /// # Errors
     /// See [`adaptor::SignError`]; none occurs on a sound machine.
     pub fn sign_adaptor(
@@ -132,8 +136,9 @@ impl SigningKey {
         Ok(signature)
     }
 
-    /// As [`sign_adaptor`](Self::sign_adaptor), a third of the time, without the check: for a caller that verifies before the
-    /// signature leaves the machine. A fault during signing can betray the key to whoever sees the faulty signature.
+    /// As [`sign_adaptor`](Self::sign_adaptor) without verifying, at most 1.2 times the cost of a Schnorr signature: for a
+    /// caller that verifies before the signature leaves the machine. A fault during signing can betray the key to whoever
+    /// sees both the faulty and a sound signature.
     ///
     /// # Errors
     /// See [`adaptor::SignError`]; none occurs on a sound machine.

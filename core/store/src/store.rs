@@ -257,10 +257,10 @@ impl Inner {
         }
         let changes = batch.into_sled()?;
         let mut gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        // Set before and not after the attempt, so that a panic on the way leaves the store stopped.
+        *gate = Some("it was interrupted".to_owned());
         let result = self.write_through(changes);
-        if let Err(error) = &result {
-            *gate = Some(error.to_string());
-        }
+        *gate = result.as_ref().err().map(ToString::to_string);
         result
     }
 

@@ -44,6 +44,7 @@ fn broken_encodings_are_refused() {
         ("superfluous witness", segwit("01", "00")),
         ("input count not minimal", hex.replacen("0200000001aa", "02000000fd0100aa", 1)),
         ("no inputs reads as segwit marker", "02000000000000000000".to_owned()),
+        ("segwit without inputs", "020000000001000000000000".to_owned()),
         ("count beyond the bytes", "02000000ffffffffffffffffffaa".to_owned()),
     ] {
         let refused = parse(&hex::decode(text).unwrap());

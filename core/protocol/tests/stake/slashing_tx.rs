@@ -72,15 +72,11 @@ proptest! {
         let off = (u128::from(slashed.to_sat()) * 10_000).abs_diff(exact);
         prop_assert!(off <= 5000 + 7500, "{off} ten-thousandths of a satoshi");
         let fee = sat(1000);
-        if let Some(change) = sat(value).checked_sub(slashed).and_then(|rest| rest.checked_sub(fee)) {
-            if change >= sat(330) {
-                let script = burn();
-                let rules = SlashingRules { script: &script, rate, min_fee: fee };
-                if slashed > Amount::ZERO {
-                    let tx = build(&funding(value), rules).unwrap();
-                    prop_assert_eq!(tx.output[0].value + tx.output[1].value + fee, sat(value));
-                }
-            }
+        let left = sat(value).checked_sub(slashed).and_then(|rest| rest.checked_sub(fee));
+        if slashed > Amount::ZERO && left.is_some_and(|change| change >= sat(330)) {
+            let script = burn();
+            let tx = build(&funding(value), SlashingRules { script: &script, rate, min_fee: fee }).unwrap();
+            prop_assert_eq!(tx.output[0].value + tx.output[1].value + fee, sat(value));
         }
     }
 }

@@ -1,0 +1,34 @@
+//! What modules do outside transactions, in the order of `chain.md` 13.
+
+use super::{
+    auth, bank,
+    context::{BlockInfo, Ctx},
+    light_client,
+};
+use crate::{error::Failure, event::Event, genesis::Genesis, state::State};
+
+/// Writes the state a chain starts from.
+pub(crate) fn init(state: &mut State<'_>, genesis: &Genesis) -> Result<(), Failure> {
+    for account in &genesis.accounts {
+        let address = account.address.bytes().to_vec();
+        auth::ensure_account(state, &address)?;
+        bank::BALANCES.put(state, &address, &account.ubbn)?;
+    }
+    light_client::init(state, genesis)
+}
+
+/// Runs before the transactions of a block.
+pub(crate) fn begin(state: &mut State<'_>, block: &BlockInfo) -> Result<Vec<Event>, Failure> {
+    let ctx = Ctx::new(state, block);
+    Ok(in_phase(ctx.events, "BeginBlock"))
+}
+
+/// Runs after the transactions of a block.
+pub(crate) fn end(state: &mut State<'_>, block: &BlockInfo) -> Result<Vec<Event>, Failure> {
+    let ctx = Ctx::new(state, block);
+    Ok(in_phase(ctx.events, "EndBlock"))
+}
+
+fn in_phase(events: Vec<Event>, phase: &str) -> Vec<Event> {
+    events.into_iter().map(|event| event.with("mode", phase)).collect()
+}

@@ -1,0 +1,319 @@
+//! The application: Babylon's rules as a deterministic state machine behind the calls of ABCI 2.0.
+//!
+//! | call | what it does | touches |
+//! |---|---|---|
+//! | [`App::check_tx`] | admits a transaction to the mempool | the pending layer |
+//! | [`App::finalize_block`] | executes a block | nothing; returns what it would write |
+//! | [`App::commit`] | makes an executed block durable with its height | the backend, in one piece |
+//! | [`App::query`] | answers `abci_query`, simulation included | nothing |
+//!
+//! A door (the single-process node, or ABCI for a real CometBFT) drives it; the application knows no socket and no
+//! clock. Block time and header app hash come with the block. Whoever executes the same blocks from the same genesis
+//! has the same app hash at every height.
+
+mod ante;
+mod auth;
+mod bank;
+mod block;
+mod context;
+mod execute;
+mod light_client;
+mod page;
+mod query;
+mod router;
+mod tx;
+
+pub(crate) use context::{BlockTime, PREFIX, Purpose};
+pub(crate) use execute::{Checked, TxResult};
+pub(crate) use tx::tx_hash;
+
+use crate::{
+    error::{Broken, Failure, Refusal, sdk},
+    event::Event,
+    genesis::Genesis,
+    state::{Backend, Meter, ReadState, State, Table, Writes, app_hash},
+};
+use btc_staking_protocol::height::PosHeight;
+use context::{BlockInfo, ChainInfo};
+use prost::Message;
+use sha2::{Digest, Sha256};
+use std::collections::VecDeque;
+
+/// Where the committed state stands. Written with every block, outside the hashed state.
+#[derive(Clone, PartialEq, Message)]
+struct Position {
+    #[prost(uint64, tag = "1")]
+    height: u64,
+    #[prost(bytes = "vec", tag = "2")]
+    app_hash: Vec<u8>,
+    #[prost(int64, tag = "3")]
+    seconds: i64,
+    #[prost(uint32, tag = "4")]
+    nanos: u32,
+    /// SHA-256 of the genesis the chain started from.
+    #[prost(bytes = "vec", tag = "5")]
+    genesis: Vec<u8>,
+}
+
+const POSITION: Table<(), Position> = Table::new("00");
+
+/// How many past heights can be queried.
+const KEPT_HEIGHTS: usize = 100;
+
+/// The application over a backend.
+pub(crate) struct App {
+    backend: Box<dyn Backend>,
+    chain: ChainInfo,
+    genesis_hash: [u8; 32],
+    height: PosHeight,
+    app_hash: [u8; 32],
+    time: BlockTime,
+    pending: Writes,
+    /// What recent blocks overwrote, newest last.
+    overwritten: VecDeque<Writes>,
+}
+
+/// A block to execute.
+#[derive(Debug, Clone)]
+pub(crate) struct BlockInput {
+    pub(crate) height: PosHeight,
+    pub(crate) time: BlockTime,
+    pub(crate) txs: Vec<Vec<u8>>,
+}
+
+/// A block that was executed but not committed.
+#[derive(Debug, Clone)]
+pub(crate) struct Executed {
+    pub(crate) height: PosHeight,
+    pub(crate) time: BlockTime,
+    pub(crate) results: Vec<TxResult>,
+    pub(crate) events: Vec<Event>,
+    /// Hash of the state after this block.
+    pub(crate) app_hash: [u8; 32],
+    writes: Writes,
+}
+
+/// What a query was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct QueryOutput {
+    /// Encoded response, or why there is none.
+    pub(crate) answer: query::Answer,
+    /// Height of the state that was read.
+    pub(crate) height: u64,
+}
+
+/// A query and the height it asks about; 0 for the latest.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct QueryInput<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) data: &'a [u8],
+    pub(crate) height: u64,
+}
+
+impl App {
+    /// Opens the application where the backend stands, writing the genesis state into an empty one.
+    ///
+    /// # Errors
+    /// [`Broken`] when the state cannot be read, or was started from another genesis.
+    pub(crate) fn open(backend: Box<dyn Backend>, genesis: &Genesis) -> Result<Self, Broken> {
+        let mut app = Self {
+            backend,
+            chain: ChainInfo {
+                chain_id: genesis.chain_id.as_str().into(),
+                network: genesis.bitcoin.network,
+                rules: genesis.rules,
+            },
+            genesis_hash: hash_genesis(genesis)?,
+            height: PosHeight::new(0),
+            app_hash: [0; 32],
+            time: BlockTime { seconds: genesis.genesis_time, nanos: 0 },
+            pending: Writes::new(),
+            overwritten: VecDeque::new(),
+        };
+        let position = app.position()?;
+        match position {
+            Some(position) => app.resume(&position)?,
+            None => app.init(genesis)?,
+        }
+        Ok(app)
+    }
+
+    /// Height of the last committed block; 0 before the first.
+    pub(crate) fn height(&self) -> PosHeight {
+        self.height
+    }
+    /// Hash of the state after that block.
+    pub(crate) fn app_hash(&self) -> [u8; 32] {
+        self.app_hash
+    }
+    /// Time of that block.
+    pub(crate) fn time(&self) -> BlockTime {
+        self.time
+    }
+    /// The backend, for the door's own records.
+    pub(crate) fn backend(&self) -> &dyn Backend {
+        &*self.backend
+    }
+
+    fn position(&self) -> Result<Option<Position>, Broken> {
+        let meter = Meter::unlimited();
+        only_broken(POSITION.get(&State::new(&*self.backend, &meter), &()))
+    }
+
+    fn resume(&mut self, position: &Position) -> Result<(), Broken> {
+        if position.genesis != self.genesis_hash {
+            return Err(Broken::Halt("the data directory belongs to a chain with another genesis".into()));
+        }
+        let corrupt = || Broken::Corrupt { table: "00", reason: "app hash has not 32 bytes".into() };
+        self.height = PosHeight::new(position.height);
+        self.app_hash = position.app_hash.as_slice().try_into().map_err(|_| corrupt())?;
+        self.time = BlockTime { seconds: position.seconds, nanos: position.nanos };
+        Ok(())
+    }
+
+    fn init(&mut self, genesis: &Genesis) -> Result<(), Broken> {
+        let meter = Meter::unlimited();
+        let mut state = State::new(&*self.backend, &meter);
+        only_broken(block::init(&mut state, genesis))?;
+        let writes = state.into_writes();
+        let app_hash = app_hash::next(&self.genesis_hash, 0, &writes);
+        self.write(writes, &Writes::new(), self.height, self.time, app_hash)
+    }
+
+    fn block_info(&self, height: PosHeight, time: BlockTime) -> BlockInfo {
+        BlockInfo { chain: self.chain.clone(), height, time, app_hash: self.app_hash }
+    }
+
+    /// The block that comes next, at the time of the last one: what the mempool and simulation assume.
+    fn next_block(&self) -> BlockInfo {
+        self.block_info(self.height.next(), self.time)
+    }
+
+    /// Looks at a transaction for the mempool.
+    ///
+    /// # Errors
+    /// [`Broken`] when the state cannot be read; refusals are results.
+    pub(crate) fn check_tx(&mut self, bytes: &[u8], purpose: Purpose) -> Result<Checked, Broken> {
+        let meter = Meter::unlimited();
+        let block = self.next_block();
+        let mut state = State::resume(&*self.backend, std::mem::take(&mut self.pending), &meter);
+        let checked = execute::check(&mut state, &block, bytes, purpose);
+        self.pending = state.into_writes();
+        checked
+    }
+
+    /// Executes a block on top of the committed state. Changes nothing.
+    ///
+    /// # Errors
+    /// [`Broken`] when the state cannot be read or the rules stop the chain.
+    pub(crate) fn finalize_block(&self, input: &BlockInput) -> Result<Executed, Broken> {
+        let meter = Meter::unlimited();
+        let info = self.block_info(input.height, input.time);
+        let mut state = State::new(&*self.backend, &meter);
+        let mut events = only_broken(block::begin(&mut state, &info))?;
+        let results = input.txs.iter().map(|tx| execute::deliver(&mut state, &info, tx));
+        let results = results.collect::<Result<Vec<_>, _>>()?;
+        events.extend(only_broken(block::end(&mut state, &info))?);
+        let writes = state.into_writes();
+        let app_hash = app_hash::next(&self.app_hash, input.height.to_u64(), &writes);
+        Ok(Executed { height: input.height, time: input.time, results, events, app_hash, writes })
+    }
+
+    /// Makes an executed block durable, together with what the door wants to keep about it.
+    ///
+    /// # Errors
+    /// [`Broken`] when it could not be made durable; the node has to stop then.
+    pub(crate) fn commit(&mut self, executed: Executed, door: &Writes) -> Result<(), Broken> {
+        let Executed { height, time, app_hash, writes, .. } = executed;
+        let before = self.values_before(&writes)?;
+        self.write(writes, door, height, time, app_hash)?;
+        self.overwritten.push_back(before);
+        if self.overwritten.len() > KEPT_HEIGHTS {
+            self.overwritten.pop_front();
+        }
+        Ok(())
+    }
+
+    fn write(
+        &mut self,
+        mut writes: Writes,
+        door: &Writes,
+        height: PosHeight,
+        time: BlockTime,
+        app_hash: [u8; 32],
+    ) -> Result<(), Broken> {
+        let position = Position {
+            height: height.to_u64(),
+            app_hash: app_hash.to_vec(),
+            seconds: time.seconds,
+            nanos: time.nanos,
+            genesis: self.genesis_hash.to_vec(),
+        };
+        writes.insert(POSITION.key(&()), Some(position.encode_to_vec()));
+        self.backend.commit(&writes, door)?;
+        self.height = height;
+        self.time = time;
+        self.app_hash = app_hash;
+        self.pending.clear();
+        Ok(())
+    }
+
+    fn values_before(&self, writes: &Writes) -> Result<Writes, Broken> {
+        writes.keys().map(|key| Ok((key.clone(), self.backend.get(key)?))).collect()
+    }
+
+    /// Answers a query; the height it was answered at comes with it.
+    ///
+    /// # Errors
+    /// [`Broken`] when the state cannot be read; refusals are answers.
+    pub(crate) fn query(&self, input: QueryInput<'_>) -> Result<QueryOutput, Broken> {
+        let latest = self.height.to_u64();
+        let height = if input.height == 0 { latest } else { input.height };
+        let back = match self.blocks_back(height) {
+            Ok(back) => back,
+            Err(refusal) => return Ok(QueryOutput { answer: Err(refusal), height }),
+        };
+        let meter = Meter::unlimited();
+        let mut past = Writes::new();
+        // Older values win: each block's former values cover those of the blocks after it.
+        self.overwritten.iter().rev().take(back).for_each(|before| past.extend(before.clone()));
+        let state = State::resume(&*self.backend, past, &meter);
+        let pending = State::resume(&*self.backend, self.pending.clone(), &meter);
+        let asked = query::Asked {
+            state: &state,
+            pending: &pending,
+            next_block: &self.next_block(),
+            height,
+            path: input.path,
+            data: input.data,
+        };
+        Ok(QueryOutput { answer: query::answer(&asked)?, height })
+    }
+
+    /// How many blocks must be undone to see a height.
+    fn blocks_back(&self, height: u64) -> Result<usize, Refusal> {
+        let latest = self.height.to_u64();
+        let Some(back) = latest.checked_sub(height) else {
+            let why = "cannot query with height in the future; please provide a valid height";
+            return Err(sdk::INVALID_HEIGHT.refusal(format!("{why}: {}", sdk::INVALID_HEIGHT.text)));
+        };
+        usize::try_from(back).ok().filter(|back| *back <= self.overwritten.len()).ok_or_else(|| {
+            let why =
+                format!("failed to load state at height {height}; it is not kept (latest height: {latest})");
+            sdk::NOT_FOUND.refusal(why)
+        })
+    }
+}
+
+/// Hooks of a block have no sender to refuse; a refusal there is a fault of the chain.
+fn only_broken<T>(result: Result<T, Failure>) -> Result<T, Broken> {
+    result.map_err(|failure| match failure {
+        Failure::Broken(broken) => broken,
+        Failure::Refused(refusal) => Broken::Halt(refusal.log),
+    })
+}
+
+fn hash_genesis(genesis: &Genesis) -> Result<[u8; 32], Broken> {
+    let json = serde_json::to_vec(genesis).map_err(|err| Broken::Halt(err.to_string()))?;
+    Ok(Sha256::digest(json).into())
+}

@@ -1,0 +1,143 @@
+//! Pagination of queries as the SDK does it (`wire.md` 5.1).
+//!
+//! A page starts at `key` or after `offset` entries, never both; `key` is the part of the stored key behind what the
+//! query fixes. Without a request, or with limit 0, a page has 100 entries and the total is counted. A filter decides
+//! entry by entry; the answer's `next_key` is where the next page goes on.
+
+use crate::{
+    error::{Failure, plain},
+    state::{
+        Order, State, Table,
+        table::{Record, TableKey},
+    },
+};
+use btc_staking_babylon::proto::{PageRequest, PageResponse};
+
+const DEFAULT_LIMIT: u64 = 100;
+
+/// Returns the entries under `part` that `keep` turns into items, one page of them.
+pub(crate) fn page<K, V, P, T>(
+    state: &State<'_>,
+    table: &Table<K, V>,
+    part: &P,
+    request: Option<PageRequest>,
+    mut keep: impl FnMut(K, V) -> Result<Option<T>, Failure>,
+) -> Result<(Vec<T>, PageResponse), Failure>
+where
+    K: TableKey,
+    V: Record,
+    P: TableKey,
+{
+    let request = Plan::new(request)?;
+    let mut items = vec![];
+    let mut answer = PageResponse::default();
+    let mut hits = 0u64;
+    for entry in table.scan_raw(state, part, &request.key, request.order) {
+        let (suffix, key, record) = entry?;
+        let full = hits >= request.end;
+        if full && !request.filter_beyond {
+            answer.next_key = suffix;
+            break;
+        }
+        let Some(item) = keep(key, record)? else { continue };
+        if hits >= request.offset && !full {
+            items.push(item);
+        }
+        hits = hits.saturating_add(1);
+        if hits == request.end.saturating_add(1) {
+            answer.next_key = suffix;
+            if !request.count_total {
+                break;
+            }
+        }
+    }
+    if request.count_total {
+        answer.total = hits;
+    }
+    Ok((items, answer))
+}
+
+/// A page request with its defaults filled in.
+struct Plan {
+    key: Vec<u8>,
+    offset: u64,
+    end: u64,
+    order: Order,
+    count_total: bool,
+    /// With a key the next raw entry starts the next page; with an offset the next that passes the filter.
+    filter_beyond: bool,
+}
+
+impl Plan {
+    fn new(request: Option<PageRequest>) -> Result<Self, Failure> {
+        let request = request.unwrap_or_default();
+        if request.offset > 0 && !request.key.is_empty() {
+            return Err(plain("invalid request, either offset or key is expected, got both"));
+        }
+        let counted = request.count_total || request.limit == 0;
+        let limit = if request.limit == 0 { DEFAULT_LIMIT } else { request.limit };
+        Ok(Self {
+            offset: request.offset,
+            end: request.offset.saturating_add(limit),
+            order: if request.reverse { Order::Descending } else { Order::Ascending },
+            count_total: counted && request.key.is_empty(),
+            filter_beyond: request.key.is_empty(),
+            key: request.key,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::{Meter, backend::MemoryBackend};
+
+    const TABLE: Table<(u8, u64), u64> = Table::new("tt");
+
+    fn ask(request: PageRequest, keep: impl Fn(u64) -> bool) -> (Vec<u64>, Vec<u8>, u64) {
+        let (backend, meter) = (MemoryBackend::default(), Meter::unlimited());
+        let mut state = State::new(&backend, &meter);
+        for n in 0..10 {
+            TABLE.put(&mut state, &(1, n), &n).unwrap();
+            TABLE.put(&mut state, &(2, n), &n).unwrap();
+        }
+        let (items, answer) =
+            page(&state, &TABLE, &1u8, Some(request), |(_, n), _| Ok(keep(n).then_some(n))).unwrap();
+        (items, answer.next_key, answer.total)
+    }
+
+    #[test]
+    fn pages_chain_by_next_key_in_both_directions() {
+        for reverse in [false, true] {
+            let (mut key, mut all) = (vec![], vec![]);
+            loop {
+                let request = PageRequest { key, limit: 3, reverse, ..Default::default() };
+                let (items, next, _) = ask(request, |n| n % 2 == 0);
+                all.extend(items);
+                if next.is_empty() {
+                    break;
+                }
+                key = next;
+            }
+            if reverse {
+                all.reverse();
+            }
+            assert_eq!(all, [0, 2, 4, 6, 8]);
+        }
+    }
+
+    #[test]
+    fn totals_are_counted_by_default_and_only_without_a_key() {
+        let (items, next, total) = ask(PageRequest::default(), |_| true);
+        assert_eq!((items.len(), next.len(), total), (10, 0, 10));
+        let offset = PageRequest { offset: 4, limit: 2, count_total: true, ..Default::default() };
+        assert_eq!(ask(offset, |_| true), (vec![4, 5], 6u64.to_be_bytes().to_vec(), 10));
+        let key = PageRequest { key: 8u64.to_be_bytes().to_vec(), count_total: true, ..Default::default() };
+        assert_eq!(ask(key, |_| true), (vec![8, 9], vec![], 0));
+    }
+
+    #[test]
+    fn key_and_offset_exclude_each_other() {
+        assert!(Plan::new(Some(PageRequest { key: vec![1], offset: 1, ..Default::default() })).is_err());
+    }
+}

@@ -1,0 +1,107 @@
+//! Blocks and their results as the node keeps them, beside the application's state.
+
+use crate::{
+    app::TxResult,
+    error::Broken,
+    event::Event,
+    state::{Backend, Writes},
+};
+use prost::Message;
+use tendermint::block;
+
+/// A committed block with what came of it.
+#[derive(Clone, PartialEq, Message)]
+pub(crate) struct BlockRecord {
+    /// The header as JSON.
+    #[prost(bytes = "vec", tag = "1")]
+    header: Vec<u8>,
+    /// The commit for this block as JSON; the next block carries it.
+    #[prost(bytes = "vec", tag = "2")]
+    commit: Vec<u8>,
+    #[prost(bytes = "vec", repeated, tag = "3")]
+    pub(crate) txs: Vec<Vec<u8>>,
+    #[prost(message, repeated, tag = "4")]
+    pub(crate) results: Vec<TxResult>,
+    /// Events of the phases before and after the transactions.
+    #[prost(message, repeated, tag = "5")]
+    pub(crate) events: Vec<Event>,
+    /// Hash of the state after this block.
+    #[prost(bytes = "vec", tag = "6")]
+    pub(crate) app_hash: Vec<u8>,
+}
+
+/// Where a transaction is.
+#[derive(Clone, Copy, PartialEq, Eq, Message)]
+pub(crate) struct TxPlace {
+    #[prost(uint64, tag = "1")]
+    pub(crate) height: u64,
+    #[prost(uint32, tag = "2")]
+    pub(crate) index: u32,
+}
+
+impl BlockRecord {
+    /// Puts a block together with its results.
+    pub(crate) fn new(
+        header: &block::Header,
+        commit: &block::Commit,
+        txs: Vec<Vec<u8>>,
+        results: Vec<TxResult>,
+        events: Vec<Event>,
+        app_hash: [u8; 32],
+    ) -> Result<Self, Broken> {
+        let json = |err: serde_json::Error| corrupt(err.to_string());
+        Ok(Self {
+            header: serde_json::to_vec(header).map_err(json)?,
+            commit: serde_json::to_vec(commit).map_err(json)?,
+            txs,
+            results,
+            events,
+            app_hash: app_hash.to_vec(),
+        })
+    }
+
+    /// The header.
+    pub(crate) fn header(&self) -> Result<block::Header, Broken> {
+        serde_json::from_slice(&self.header).map_err(|err| corrupt(err.to_string()))
+    }
+    /// The commit for this block.
+    pub(crate) fn commit(&self) -> Result<block::Commit, Broken> {
+        serde_json::from_slice(&self.commit).map_err(|err| corrupt(err.to_string()))
+    }
+}
+
+fn corrupt(reason: String) -> Broken {
+    Broken::Corrupt { table: "blocks", reason }
+}
+
+fn block_key(height: u64) -> Vec<u8> {
+    [b"b".as_slice(), &height.to_be_bytes()].concat()
+}
+
+fn tx_key(hash: &[u8]) -> Vec<u8> {
+    [b"t", hash].concat()
+}
+
+/// What must be written for a block.
+pub(crate) fn writes(height: u64, record: &BlockRecord) -> Writes {
+    let mut writes = Writes::from([(block_key(height), Some(record.encode_to_vec()))]);
+    for (index, tx) in (0u32..).zip(&record.txs) {
+        let place = TxPlace { height, index };
+        writes.insert(tx_key(&crate::app::tx_hash(tx)), Some(place.encode_to_vec()));
+    }
+    writes
+}
+
+/// Reads a block.
+pub(crate) fn block(backend: &dyn Backend, height: u64) -> Result<Option<BlockRecord>, Broken> {
+    decode(backend.door_get(&block_key(height))?)
+}
+
+/// Finds a transaction by its hash.
+pub(crate) fn place(backend: &dyn Backend, hash: &[u8]) -> Result<Option<TxPlace>, Broken> {
+    decode(backend.door_get(&tx_key(hash))?)
+}
+
+fn decode<T: Message + Default>(bytes: Option<Vec<u8>>) -> Result<Option<T>, Broken> {
+    bytes.map(|bytes| T::decode(bytes.as_slice()).map_err(|err| corrupt(err.to_string()))).transpose()
+}

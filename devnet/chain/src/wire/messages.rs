@@ -1,0 +1,98 @@
+//! The messages a transaction may carry.
+
+use super::{
+    schema,
+    walk::{self, Misfit, Unknown},
+};
+use btc_staking_babylon::proto::{
+    Any,
+    btclightclient::{MsgInsertHeaders, MsgInsertHeadersResponse},
+    btcstaking::*,
+    finality::{
+        MsgAddFinalitySig, MsgAddFinalitySigResponse, MsgCommitPubRandList, MsgCommitPubRandListResponse,
+        MsgUnjailFinalityProvider, MsgUnjailFinalityProviderResponse,
+    },
+    incentive::{
+        MsgSetWithdrawAddress, MsgSetWithdrawAddressResponse, MsgWithdrawReward, MsgWithdrawRewardResponse,
+    },
+};
+use cosmrs::proto::cosmos::bank::v1beta1::{MsgSend, MsgSendResponse};
+use prost::{Message, Name};
+
+/// Whether the fee of a kind of message may come back (`chain.md` 12).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FeeRule {
+    Refundable,
+    Kept,
+}
+
+macro_rules! messages {
+    ($($kind:ident => $message:ident, $response:ident, $signer:ident, $module:literal, $fee:ident;)*) => {
+        /// A decoded message.
+        #[derive(Debug, Clone)]
+        pub(crate) enum Msg {
+            $($kind(Box<$message>),)*
+        }
+
+        impl Msg {
+            /// Decodes a message by its type URL; the fields have been checked against their schema.
+            pub(crate) fn decode(any: &Any) -> Result<Self, String> {
+                $(if any.type_url == $message::type_url() {
+                    let message = $message::decode(any.value.as_slice()).map_err(|err| err.to_string())?;
+                    return Ok(Self::$kind(Box::new(message)));
+                })*
+                Err(format!("unable to resolve type URL {}", any.type_url))
+            }
+            /// The account that must sign.
+            pub(crate) fn signer(&self) -> &str {
+                match self { $(Self::$kind(message) => &message.$signer,)* }
+            }
+            /// Full type URL.
+            pub(crate) fn type_url(&self) -> String {
+                match self { $(Self::$kind(_) => $message::type_url(),)* }
+            }
+            /// Type URL of the response.
+            pub(crate) fn response_type_url(&self) -> String {
+                match self { $(Self::$kind(_) => $response::type_url(),)* }
+            }
+            /// Module that handles it, as in `message` events.
+            pub(crate) const fn module(&self) -> &'static str {
+                match self { $(Self::$kind(_) => $module,)* }
+            }
+            /// Whether the kind is one whose fee may come back.
+            pub(crate) fn is_refundable_kind(&self) -> bool {
+                match self { $(Self::$kind(_) => FeeRule::$fee == FeeRule::Refundable,)* }
+            }
+        }
+    };
+}
+
+messages! {
+    Send => MsgSend, MsgSendResponse, from_address, "bank", Kept;
+    CreateFinalityProvider => MsgCreateFinalityProvider, MsgCreateFinalityProviderResponse, addr, "btcstaking", Kept;
+    EditFinalityProvider => MsgEditFinalityProvider, MsgEditFinalityProviderResponse, addr, "btcstaking", Kept;
+    CreateDelegation => MsgCreateBTCDelegation, MsgCreateBTCDelegationResponse, staker_addr, "btcstaking", Kept;
+    ExpandStake => MsgBtcStakeExpand, MsgBtcStakeExpandResponse, staker_addr, "btcstaking", Kept;
+    AddInclusionProof => MsgAddBTCDelegationInclusionProof, MsgAddBTCDelegationInclusionProofResponse, signer, "btcstaking", Refundable;
+    AddCovenantSigs => MsgAddCovenantSigs, MsgAddCovenantSigsResponse, signer, "btcstaking", Refundable;
+    Undelegate => MsgBTCUndelegate, MsgBTCUndelegateResponse, signer, "btcstaking", Refundable;
+    SelectiveSlashing => MsgSelectiveSlashingEvidence, MsgSelectiveSlashingEvidenceResponse, signer, "btcstaking", Refundable;
+    CommitRandomness => MsgCommitPubRandList, MsgCommitPubRandListResponse, signer, "finality", Kept;
+    AddFinalitySig => MsgAddFinalitySig, MsgAddFinalitySigResponse, signer, "finality", Refundable;
+    Unjail => MsgUnjailFinalityProvider, MsgUnjailFinalityProviderResponse, signer, "finality", Kept;
+    InsertHeaders => MsgInsertHeaders, MsgInsertHeadersResponse, signer, "btclightclient", Refundable;
+    WithdrawReward => MsgWithdrawReward, MsgWithdrawRewardResponse, address, "incentive", Kept;
+    SetWithdrawAddress => MsgSetWithdrawAddress, MsgSetWithdrawAddressResponse, delegator_address, "incentive", Kept;
+}
+
+/// Decodes a query request as strictly as the reference: wrong lengths are refused, unknown fields are not.
+pub(crate) fn decode_request<T: Message + Default>(bytes: &[u8]) -> Result<T, String> {
+    T::decode(bytes).map_err(|err| err.to_string())
+}
+
+/// Checks one message on its own, outside a transaction.
+#[cfg(test)]
+pub(crate) fn check_message(any: &Any) -> Result<(), Misfit> {
+    let schema = schema::of_type_url(&any.type_url).ok_or_else(|| Misfit::TypeUrl(any.type_url.clone()))?;
+    walk::check_fields(schema, &any.value, Unknown::Refused)
+}

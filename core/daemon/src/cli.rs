@@ -18,7 +18,7 @@ use std::{
     error::Error,
     fmt,
     io::Write as _,
-    panic::{self, UnwindSafe},
+    panic::{self, AssertUnwindSafe},
     process::ExitCode,
 };
 
@@ -193,8 +193,9 @@ impl<T, E: Into<Box<dyn Error + Send + Sync>>> FailWith<T> for Result<T, E> {
 
 /// Runs a program, prints how it failed, and returns the exit code for `main`. A panic ends it with [`Exit::Bug`];
 /// its message and place have already been printed by the panic handler.
-pub fn run(output: Output, program: impl FnOnce() -> Result<(), Failure> + UnwindSafe) -> ExitCode {
-    let failure = match panic::catch_unwind(program) {
+pub fn run(output: Output, program: impl FnOnce() -> Result<(), Failure>) -> ExitCode {
+    // Nothing of the program is looked at after a panic.
+    let failure = match panic::catch_unwind(AssertUnwindSafe(program)) {
         Ok(Ok(())) => return Exit::Done.into(),
         Ok(Err(failure)) => failure,
         Err(_) => Failure::new(Exit::Bug, "a bug in this program, please report it with the message above"),

@@ -2,7 +2,11 @@
 //!
 //! It has no authentication and no TLS, so it listens on the loopback address unless the operator says otherwise.
 
-use crate::{health::Health, metrics::Metrics, tasks::Stop};
+use crate::{
+    health::Health,
+    metrics::Metrics,
+    tasks::{Stop, Supervisor},
+};
 use axum::{
     Json, Router,
     extract::State,
@@ -11,7 +15,6 @@ use axum::{
     routing::get,
 };
 use std::{
-    future::Future,
     io,
     net::{Ipv4Addr, SocketAddr},
 };
@@ -75,14 +78,35 @@ impl Server {
         self.address
     }
 
+    /// Answers requests as a task of `tasks`; when told to stop, finishes those under way.
+    pub fn supervise(self, tasks: &mut Supervisor) {
+        let Self { listener, address, router } = self;
+        let mut bound = Some(listener);
+        tasks.spawn("http", move |stop| {
+            let (bound, router) = (bound.take(), router.clone());
+            async move {
+                let listener = match bound {
+                    Some(listener) => listener,
+                    // An earlier run failed and took its listener along.
+                    None => TcpListener::bind(address).await?,
+                };
+                Ok(serve(listener, router, stop).await?)
+            }
+        });
+    }
+
     /// Answers requests until `stop`, then finishes those under way.
     ///
     /// # Errors
     /// [`io::Error`] when accepting connections fails for good.
-    pub fn run(self, mut stop: Stop) -> impl Future<Output = io::Result<()>> + Send {
-        let until = async move { stop.stopped().await };
-        async move { axum::serve(self.listener, self.router).with_graceful_shutdown(until).await }
+    pub async fn run(self, stop: Stop) -> io::Result<()> {
+        serve(self.listener, self.router, stop).await
     }
+}
+
+async fn serve(listener: TcpListener, router: Router, mut stop: Stop) -> io::Result<()> {
+    let until = async move { stop.stopped().await };
+    axum::serve(listener, router).with_graceful_shutdown(until).await
 }
 
 async fn show_metrics(State(boards): State<Boards>) -> Response {
@@ -109,7 +133,11 @@ fn status(good: bool) -> StatusCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tasks::StopSource;
+    use crate::{
+        entropy::SeededEntropy,
+        tasks::{Ended, Outcome, StopSource},
+    };
+    use std::{sync::Arc, time::Duration};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpStream,
@@ -148,6 +176,21 @@ mod tests {
         stop.trigger();
         running.await.unwrap().unwrap();
         assert!(TcpStream::connect(address).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_supervised_server_ends_with_its_supervisor() {
+        let health = Health::new();
+        let mut tasks = Supervisor::new(health.clone(), Arc::new(SeededEntropy::new(1)));
+        let server = Server::bind(DEFAULT_LISTEN, Metrics::new("p"), health, Router::new()).await.unwrap();
+        let address = server.address();
+        server.supervise(&mut tasks);
+        let stop = tasks.stop_source();
+        let running = tokio::spawn(tasks.run(Duration::from_secs(20)));
+        assert!(fetch(address, "/readyz").await.contains("\"task.http\":{\"state\":\"ok\"}"));
+        stop.trigger();
+        let ended = running.await.unwrap().unwrap();
+        assert_eq!(ended, Ended { outcome: Outcome::Stopped, cut_off: vec![] });
     }
 
     #[tokio::test]

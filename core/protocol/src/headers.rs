@@ -121,10 +121,10 @@ impl HeaderRules {
     /// # Errors
     /// [`HeaderFault::TargetOutOfRange`] or [`HeaderFault::HashAboveTarget`].
     pub fn check_alone(self, header: &Header) -> Result<(), HeaderFault> {
-        let target = Target::from_compact(header.bits);
-        if target == Target::ZERO || target > Target::from_compact(self.limit()) {
-            return Err(HeaderFault::TargetOutOfRange { bits: header.bits, limit: self.limit() });
-        }
+        let limit = self.limit();
+        let target = target_of(header.bits)
+            .filter(|target| *target != Target::ZERO && *target <= Target::from_compact(limit))
+            .ok_or(HeaderFault::TargetOutOfRange { bits: header.bits, limit })?;
         let hash = header.block_hash();
         if !target.is_met_by(hash) {
             return Err(HeaderFault::HashAboveTarget(hash));
@@ -274,6 +274,14 @@ fn check_time(
         Some(_) => Ok(()),
         None => Err(HeaderFault::MissingAncestor(height.checked_sub(1).unwrap_or(height))),
     }
+}
+
+/// Expands bits to a target; `None` when it has more than 256 bits, which [`Target::from_compact`] would wrap around.
+fn target_of(bits: CompactTarget) -> Option<Target> {
+    let compact = bits.to_consensus();
+    let (size, mantissa) = (compact >> 24, compact & 0x7f_ffff);
+    let length = (u32::BITS - mantissa.leading_zeros()) + 8 * size.saturating_sub(3);
+    (mantissa == 0 || length <= 256).then(|| Target::from_compact(bits))
 }
 
 /// Returns `target * numerator / denominator`, rounded down; `None` when that has more than 256 bits.

@@ -16,7 +16,7 @@ use crate::{
     rate::Decimal,
 };
 use bitcoin::{BlockHash, Work};
-use std::ops::Deref;
+use std::{fmt, ops::Deref, str::FromStr};
 use thiserror::Error;
 
 /// A public network whose profile comes with the crate.
@@ -145,6 +145,11 @@ pub enum InvalidNetwork {
     },
 }
 
+/// A name of no public network.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("network {0:?} is unknown, it must be mainnet or testnet")]
+pub struct UnknownNetwork(pub String);
+
 impl Network {
     /// Returns the profile that comes with the crate.
     pub fn profile(self) -> NetworkProfile {
@@ -184,6 +189,24 @@ impl NetworkProfile {
     }
 }
 
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Mainnet => "mainnet",
+            Self::Testnet => "testnet",
+        })
+    }
+}
+impl FromStr for Network {
+    type Err = UnknownNetwork;
+    fn from_str(name: &str) -> Result<Self, UnknownNetwork> {
+        match name {
+            "mainnet" => Ok(Self::Mainnet),
+            "testnet" => Ok(Self::Testnet),
+            other => Err(UnknownNetwork(other.to_owned())),
+        }
+    }
+}
 impl Deref for NetworkProfile {
     type Target = NetworkFields;
     fn deref(&self) -> &NetworkFields {

@@ -7,7 +7,7 @@
 pub mod history;
 pub mod phase1;
 
-pub use history::{InvalidHistory, NoParams, ParamsHistory};
+pub use history::{InvalidHistory, InvalidParamsJson, NoParams, ParamsHistory};
 
 use crate::{
     committee::CovenantCommittee,

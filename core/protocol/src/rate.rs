@@ -97,8 +97,8 @@ impl<'de> Deserialize<'de> for SlashingRate {
 /// A non-negative decimal number with 18 fraction digits, the chain's number format for rates and commissions.
 ///
 /// Two texts exist for it and mixing them up is off by 10^18 (`wire.md` 1.3): the wire carries the scaled integer
-/// (`100000000000000000` for 0.1), people and JSON see `0.100000000000000000`. [`Display`](fmt::Display) and
-/// [`FromStr`] are the second form without trailing zeros required; [`Decimal::scaled`] is the first.
+/// (`100000000000000000` for 0.1), people and JSON see `0.100000000000000000`. [`Decimal::scaled`] is the first form.
+/// [`Display`](fmt::Display) and [`FromStr`] are the second; parsing also takes fewer fraction digits, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Decimal(u128);
 
@@ -187,5 +187,48 @@ mod tests {
         for text in ["0", "1", "1.5", "0.00001", "-0.1", "", ".5", "0.5.5", "1e-3"] {
             assert!(text.parse::<SlashingRate>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn decimals_are_parsed_exactly_or_refused() {
+        for (text, scaled) in [
+            ("0", 0),
+            ("1", 10u128.pow(18)),
+            ("0.1", 10u128.pow(17)),
+            ("0.000000000000000001", 1),
+            ("12.50", 125 * 10u128.pow(17)),
+            ("340282366920938463463.374607431768211455", u128::MAX),
+        ] {
+            let decimal = Decimal::from_scaled(scaled);
+            assert_eq!(text.parse(), Ok(decimal), "{text}");
+            assert_eq!(decimal.to_string().parse(), Ok(decimal), "{text}");
+        }
+        for text in [
+            "",
+            ".",
+            "1.",
+            ".1",
+            "-1",
+            "+1",
+            "1e3",
+            " 1",
+            "0.0000000000000000001",
+            "340282366920938463463.374607431768211456",
+        ] {
+            assert_eq!(text.parse::<Decimal>(), Err(InvalidDecimal(text.to_owned())));
+        }
+    }
+
+    #[test]
+    fn basis_points_and_decimals_name_the_same_rates() {
+        for points in [1, 10, 1_000, 9_999] {
+            let rate = SlashingRate::from_basis_points(points).unwrap();
+            assert_eq!(SlashingRate::from_decimal(rate.to_decimal()), Ok(rate));
+            assert_eq!(rate.basis_points(), points);
+        }
+        for points in [0, 10_000, u16::MAX] {
+            assert!(SlashingRate::from_basis_points(points).is_err(), "{points}");
+        }
+        assert!(SlashingRate::from_decimal(Decimal::from_scaled(u128::MAX)).is_err());
     }
 }

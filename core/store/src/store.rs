@@ -257,10 +257,10 @@ impl Inner {
         }
         let changes = batch.into_sled()?;
         let mut gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        // Set before and not after the attempt, so that a panic on the way leaves the store stopped.
+        *gate = Some("it was interrupted".to_owned());
         let result = self.write_through(changes);
-        if let Err(error) = &result {
-            *gate = Some(error.to_string());
-        }
+        *gate = result.as_ref().err().map(ToString::to_string);
         result
     }
 
@@ -356,5 +356,35 @@ impl Inner {
         } else {
             Err(damaged("the value has another length than noted"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replaced_and_deleted_values_leave_no_pieces_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Schema::new("test", 1)).unwrap();
+        let table = store.raw_table("blocks").unwrap();
+        let pieces = || store.inner.tree.scan_prefix([0, b'c']).count();
+        for (length, expected) in [(20_000, 5), (9_000, 3), (30_000, 8), (10, 0), (20_000, 5)] {
+            store.commit(|batch| batch.put_bytes(&table, b"tip", &vec![7; length])).unwrap();
+            assert_eq!(pieces(), expected, "{length}");
+        }
+        store.commit(|batch| batch.delete_bytes(&table, b"tip")).unwrap();
+        assert_eq!((pieces(), store.inner.tree.len()), (0, 1), "only the header is left");
+    }
+
+    #[test]
+    fn a_value_with_a_missing_piece_is_damaged() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Schema::new("test", 1)).unwrap();
+        let table = store.raw_table("blocks").unwrap();
+        store.commit(|batch| batch.put_bytes(&table, b"tip", &[7; 20_000])).unwrap();
+        store.inner.tree.remove(layout::piece_key(&table.record_key(b"tip"), 2)).unwrap();
+        assert!(matches!(table.get(b"tip"), Err(StoreError::Damaged { .. })));
+        assert!(table.iter().next().is_some_and(|entry| entry.is_err()));
     }
 }

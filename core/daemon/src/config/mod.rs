@@ -130,8 +130,7 @@ impl Loader {
     }
 
     /// Takes the environment as it is given here; pass `std::env::vars_os()`.
-    /// Variables that are not UTF-8 are passed over unless they have the prefix; then their bytes are replaced
-    /// and refused by whatever reads them.
+    /// Variables without the prefix are passed over. Bytes that are not UTF-8 become replacement characters.
     pub fn environment<K, V>(mut self, variables: impl IntoIterator<Item = (K, V)>) -> Self
     where
         K: AsRef<std::ffi::OsStr>,

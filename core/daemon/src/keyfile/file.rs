@@ -1,6 +1,7 @@
 //! Key files on disk: written once, whole or not at all, for the owner's eyes only.
 
 use super::{Envelope, KeyFile, KeyFileError};
+use crate::entropy::{Entropy, OsEntropy};
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
@@ -19,7 +20,7 @@ impl KeyFile {
     pub fn write(&self, path: &Path) -> Result<(), KeyFileError> {
         let failed = |source| KeyFileError::Io { action: "write", path: path.to_owned(), source };
         let bytes = self.envelope.to_json().map_err(|error| failed(error.into()))?;
-        let draft = draft_path(path);
+        let draft = draft_path(path).map_err(failed)?;
         let linked = write_draft(&draft, &bytes).and_then(|()| {
             // A link, unlike a rename, fails when the name is taken, and nobody can come in between.
             fs::hard_link(&draft, path)
@@ -62,18 +63,15 @@ impl KeyFile {
     }
 }
 
-/// The draft's name carries the process id, so that two processes do not share one. A draft left by a crash is
-/// complete or garbage, is never read, and is replaced by the next process of that id.
-fn draft_path(path: &Path) -> PathBuf {
+/// A name that no other writer picks, so that none can slip its own bytes under a link of this one. A draft left by
+/// a crash is sealed like the file itself and may be deleted.
+fn draft_path(path: &Path) -> io::Result<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.draft-{}", std::process::id()))
+    let unique = OsEntropy.next_u64().map_err(io::Error::other)?;
+    Ok(path.with_file_name(format!(".{name}.draft-{unique:016x}")))
 }
 
 fn write_draft(draft: &Path, bytes: &[u8]) -> io::Result<()> {
-    match fs::remove_file(draft) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
     file.write_all(bytes)?;
     file.sync_all()

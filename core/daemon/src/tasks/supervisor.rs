@@ -1,6 +1,6 @@
 //! The supervisor: starts tasks, restarts them, and drains them at the end.
 
-use super::{Stop, StopSource, TaskError};
+use super::{Stop, StopSource, Stopped, TaskError};
 use crate::{
     backoff::{Backoff, Policy},
     entropy::Entropy,
@@ -205,6 +205,8 @@ impl Run {
                 self.check.clone().remove();
                 return Some(Ok(()));
             }
+            // `stop.sleep(..).await?` is how a task is meant to leave its loop.
+            Ok(Err(TaskError::Retry(error))) if error.is::<Stopped>() => return Some(Ok(())),
             Ok(Err(fatal @ TaskError::Fatal(_))) => return Some(Err(self.give_up(&fatal.to_string()))),
             Ok(Err(retry @ TaskError::Retry(_))) => retry.to_string(),
             Err(join) => describe(join),

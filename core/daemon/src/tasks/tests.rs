@@ -62,6 +62,20 @@ async fn a_task_in_its_backoff_is_degraded_with_its_reason() {
 }
 
 #[tokio::test]
+async fn a_task_that_leaves_its_loop_at_the_stop_has_not_failed() {
+    let health = Health::new();
+    let mut tasks = supervisor(&health);
+    tasks.spawn("loop", |mut stop| async move {
+        loop {
+            stop.sleep(Duration::from_secs(3600)).await?;
+        }
+    });
+    tasks.stop_source().trigger();
+    let ended = tasks.run(DEADLINE).await.unwrap();
+    assert_eq!(ended, Ended { outcome: Outcome::Stopped, cut_off: vec![] });
+}
+
+#[tokio::test]
 async fn a_fatal_failure_stops_the_others_and_lets_them_finish() {
     let (health, drained) = (Health::new(), Arc::new(AtomicU32::new(0)));
     let mut tasks = supervisor(&health);

@@ -127,6 +127,11 @@ fn targets_outside_the_limit_are_refused() {
         (HeaderRules::Regtest, 0),
         (HeaderRules::Regtest, 0x1d80_0001), // negative
         (HeaderRules::Regtest, 0x2000_0000),
+        // More than 256 bits: must not wrap around to something small, or to the limit itself.
+        (HeaderRules::Regtest, 0x407f_ffff),
+        (HeaderRules::Regtest, 0x2201_0001),
+        (HeaderRules::Mainnet, 0x3d00_ffff),
+        (HeaderRules::Mainnet, 0xff00_0001),
     ] {
         let header = header(BlockHash::all_zeros(), 0, bits(found), 0);
         assert_eq!(

@@ -222,3 +222,11 @@ fn a_network_of_ones_own_is_made_of_values() {
         })
     );
 }
+
+#[test]
+fn public_networks_are_known_by_name() {
+    for network in [Network::Mainnet, Network::Testnet] {
+        assert_eq!(network.to_string().parse(), Ok(network));
+    }
+    assert_eq!("Mainnet".parse::<Network>(), Err(UnknownNetwork("Mainnet".to_owned())));
+}

@@ -47,6 +47,11 @@ pub enum InvalidHistory {
     },
 }
 
+/// Text that is no history in JSON; says which field or version is wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("staking params are malformed: {0}")]
+pub struct InvalidParamsJson(pub String);
+
 /// No version applies at a height.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("no staking params apply at bitcoin height {height}, the first version activates at {first}")]
@@ -71,6 +76,14 @@ impl ParamsHistory {
         let mut history = Self { first, later: Vec::new() };
         versions.try_for_each(|params| history.push(params))?;
         Ok(history)
+    }
+
+    /// Parses and checks the versions a user gives: a JSON array of [`ParamsFields`](super::ParamsFields).
+    ///
+    /// # Errors
+    /// [`InvalidParamsJson`] for a field that is missing, unknown or wrong, and for versions that are no history.
+    pub fn from_json(json: &str) -> Result<Self, InvalidParamsJson> {
+        serde_json::from_str(json).map_err(|e| InvalidParamsJson(e.to_string()))
     }
 
     /// Appends a version.

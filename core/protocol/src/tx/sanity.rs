@@ -52,6 +52,10 @@ pub fn parse_transaction(bytes: &[u8], trailing: TrailingBytes) -> Result<Transa
     }
     let (tx, used): (Transaction, usize) = encode::deserialize_partial(bytes)
         .map_err(|error| InvalidTransaction::Encoding(error.to_string()))?;
+    // Behind a segwit marker even no inputs would decode; all of its no witnesses are empty, which is refused.
+    if tx.input.is_empty() {
+        return Err(InvalidTransaction::Encoding("segwit encoding without inputs".to_owned()));
+    }
     match trailing {
         TrailingBytes::Ignore => Ok(tx),
         TrailingBytes::Refuse if used != bytes.len() => {

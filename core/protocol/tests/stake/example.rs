@@ -19,6 +19,7 @@ use btc_staking_protocol::{
     script::StakeKeys,
     sighash::single_input_sighash,
     tx::{
+        expansion::build_expansion_tx,
         slashing::{SlashingRules, SlashingTxVersion, build_slashing_tx},
         unbonding::build_unbonding_tx,
     },
@@ -212,4 +213,25 @@ impl Forge {
         (self.terms)(&mut terms);
         terms
     }
+}
+
+/// A transaction whose output 0 pays for an expansion.
+pub fn funding_tx(value: u64) -> Transaction {
+    let script_pubkey = ScriptBuf::from_hex("00140202020202020202020202020202020202020202").unwrap();
+    tx_paying(vec![TxOut { value: sat(value), script_pubkey }])
+}
+
+/// The staking transaction by which the worked example grows to `value`, funded by output 0 of `funding_tx`.
+pub fn expansion_tx(previous: &CheckedDelegation, value: u64, funding_tx: &Transaction) -> Transaction {
+    let output = TxOut { value: sat(value), script_pubkey: previous.outputs().staking.script_pubkey() };
+    let funding = OutPoint::new(funding_tx.compute_txid(), 0);
+    build_expansion_tx(previous.staking_outpoint(), funding, output, None)
+}
+
+/// A checked stake over `staking_tx`, with the keys and times of the worked example.
+pub fn stake_over(staking_tx: Transaction, params: &StakingParams) -> CheckedDelegation {
+    let value = staking_tx.output[0].value;
+    let plan = plan_stake(params, staker().public_key(), &[provider_key()], value, blocks(1000)).unwrap();
+    let terms = plan.with_funded(staking_tx).unwrap().sign(&staker(), &AUX).unwrap();
+    terms.check(params).unwrap()
 }

@@ -12,6 +12,7 @@ mod interpreter;
 mod phase1;
 mod plan;
 mod reported_spend;
+mod sanity;
 mod script_paths;
 mod script_truth;
 mod slashing_tx;

@@ -5,6 +5,7 @@ use crate::possession::tests::{ACCOUNT, AUX, account, every_form, key, negated, 
 use crate::possession::{MalformedPossession, PossessionError, ProofOfPossession};
 use bitcoin::{
     Address, Network,
+    base64::{Engine, prelude::BASE64_STANDARD},
     bech32::{Bech32m, ByteIterExt, Fe32IterExt},
     consensus::encode::{deserialize, serialize},
     taproot::TapNodeHash,
@@ -324,5 +325,26 @@ proptest! {
         let ours = proof.verify(staker().public_key(), &account()).is_ok();
         // Ours is stricter: the interpreter alone knows neither sighash nor standardness rules.
         prop_assert!(!ours || interpreter_accepts(&proof, ACCOUNT.as_bytes()));
+    }
+}
+
+#[test]
+fn proofs_of_the_bip_itself_hold() {
+    // BIP-322, test vectors, P2WPKH; the key is the one in the witness.
+    let key = "c7f12003196442943d8588e01aee840423cc54fc1521526a3b85c2b0cbd58872".parse().unwrap();
+    let address = "bc1q9vza2e8x573nczrlzms0wvx3gsqjx7vavgkx0l";
+    for (message, proof) in [
+        (
+            "",
+            "AkcwRAIgM2gBAQqvZX15ZiysmKmQpDrG83avLIT492QBzLnQIxYCIBaTpOaD20qRlEylyxFSeEA2ba9YOixpX8z46TSDtS40ASECx/EgAxlkQpQ9hYjgGu6EBCPMVPwVIVJqO4XCsMvViHI=",
+        ),
+        (
+            "Hello World",
+            "AkcwRAIgZRfIY3p7/DoVTty6YZbWS71bc5Vct9p9Fia83eRmw2QCICK/ENGfwLtptFluMGs2KsqoNSk89pO7F29zJLUx9a/sASECx/EgAxlkQpQ9hYjgGu6EBCPMVPwVIVJqO4XCsMvViHI=",
+        ),
+    ] {
+        let witness = BASE64_STANDARD.decode(proof).unwrap();
+        assert_eq!(verify(address, &witness, message.as_bytes(), &key), Ok(()), "{message}");
+        assert_eq!(verify(address, &witness, b"Hello", &key), Err(Bip322Error::Signature), "{message}");
     }
 }

@@ -6,6 +6,8 @@ use bitcoin::{
     Amount, ScriptBuf, Transaction, TxIn,
     absolute::LockTime,
     hashes::{Hash, sha256},
+    key::TapTweak,
+    secp256k1::{Message, SECP256K1},
     transaction::Version,
 };
 use btc_staking_protocol::{
@@ -13,6 +15,7 @@ use btc_staking_protocol::{
     delegation::{DelegationRequest, plan_stake},
     height::{BtcHeight, Timelock},
     keys::{AccountAddress, CovenantSecret, FinalityProviderPublicKey, StakerSecret},
+    output::{StakeOutputs, internal_key},
     params::{ParamsFields, ParamsVersion, StakingParams},
     possession::ProofOfPossession,
     rate::Decimal,
@@ -84,6 +87,20 @@ fn delegation(criterion: &mut Criterion) {
     let request = request(&params);
     let checked = request.check(&params).unwrap();
     let set = checked.sign_covenant(&member(0), &[0; 32]).unwrap();
+    let message = Message::from_digest(checked.sighashes().slashing.to_byte_array());
+    let staker = *checked.terms().staker.x_only();
+    criterion.bench_function("libsecp256k1 Schnorr verification, for comparison", |bench| {
+        let signature = &checked.terms().staker_slashing_signature;
+        bench.iter(|| SECP256K1.verify_schnorr(black_box(signature), &message, &staker).unwrap());
+    });
+    criterion.bench_function("taproot tweak, for comparison", |bench| {
+        let root = checked.outputs().staking.merkle_root();
+        bench.iter(|| internal_key().tap_tweak(SECP256K1, Some(black_box(root))));
+    });
+    criterion.bench_function("StakeOutputs::new, 9 covenant keys", |bench| {
+        let keys = checked.outputs().keys();
+        bench.iter(|| StakeOutputs::new(black_box(keys).clone(), blocks(64_000), blocks(1008)));
+    });
     criterion.bench_function("DelegationRequest::check, 9 covenant keys", |bench| {
         bench.iter(|| black_box(&request).check(black_box(&params)).unwrap());
     });

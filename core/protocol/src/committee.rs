@@ -101,3 +101,63 @@ impl From<CovenantCommittee> for Unchecked {
         Self { quorum: committee.quorum, keys: committee.keys }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bitcoin::secp256k1::{SECP256K1, SecretKey};
+
+    fn key(seed: u8) -> CovenantPublicKey {
+        let secret = SecretKey::from_slice(&[seed; 32]).unwrap();
+        CovenantPublicKey::new(secret.x_only_public_key(SECP256K1).0)
+    }
+    fn keys(seeds: impl IntoIterator<Item = u8>) -> Vec<CovenantPublicKey> {
+        seeds.into_iter().map(key).collect()
+    }
+
+    #[test]
+    fn the_listed_order_does_not_matter() {
+        let committee = CovenantCommittee::new(2, keys([1, 2, 3])).unwrap();
+        assert_eq!(CovenantCommittee::new(2, keys([3, 1, 2])).unwrap(), committee);
+        assert!(committee.keys().windows(2).all(|pair| pair[0].to_bytes() < pair[1].to_bytes()));
+        let mut descending: Vec<_> = committee.witness_order().copied().collect();
+        descending.reverse();
+        assert_eq!(descending, committee.keys());
+    }
+
+    #[test]
+    fn members_are_known_and_strangers_are_not() {
+        let committee = CovenantCommittee::new(2, keys([1, 2, 3])).unwrap();
+        assert!(keys([1, 2, 3]).iter().all(|member| committee.contains(member)));
+        assert!(!committee.contains(&key(4)));
+    }
+
+    #[test]
+    fn no_committee_comes_from_no_too_many_or_repeated_keys() {
+        assert_eq!(CovenantCommittee::new(1, vec![]), Err(InvalidCommittee::Empty));
+        assert_eq!(CovenantCommittee::new(1, keys(1..=65)), Err(InvalidCommittee::TooLarge(65)));
+        CovenantCommittee::new(1, keys(1..=64)).unwrap();
+        assert_eq!(CovenantCommittee::new(1, keys([1, 2, 1])), Err(InvalidCommittee::Duplicate(key(1))));
+    }
+
+    #[test]
+    fn a_quorum_out_of_range_is_refused_and_a_minority_is_known_as_one() {
+        for quorum in [0, 4, u32::MAX] {
+            let refused = CovenantCommittee::new(quorum, keys([1, 2, 3]));
+            assert_eq!(refused, Err(InvalidCommittee::Quorum { quorum, members: 3 }));
+        }
+        for (quorum, majority) in [(1, false), (2, false), (3, true), (4, true)] {
+            let committee = CovenantCommittee::new(quorum, keys([1, 2, 3, 4])).unwrap();
+            assert_eq!(committee.quorum_is_majority(), majority, "{quorum} of 4");
+        }
+    }
+
+    #[test]
+    fn deserialising_checks_as_the_constructor_does() {
+        let committee = CovenantCommittee::new(2, keys([1, 2, 3])).unwrap();
+        let json = serde_json::to_string(&committee).unwrap();
+        assert_eq!(serde_json::from_str::<CovenantCommittee>(&json).unwrap(), committee);
+        let bad = json.replace("\"quorum\":2", "\"quorum\":4");
+        assert!(serde_json::from_str::<CovenantCommittee>(&bad).is_err());
+    }
+}

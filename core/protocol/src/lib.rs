@@ -9,6 +9,7 @@
 //! | [`params`], [`network`] | parameter versions; mainnet and testnet as data | `bitcoin.md` 11.4 |
 //! | [`script`], [`output`] | leaf scripts, taproot outputs, descriptors | `bitcoin.md` 1, 2 |
 //! | [`tx`], [`sighash`], [`witness`] | transactions, what is signed, how it is spent | `bitcoin.md` 3 to 9 |
+//! | [`spend`] | reading spends off Bitcoin | `bitcoin.md` 10.3 |
 //! | [`identify`] | phase-1 OP_RETURN | `bitcoin.md` 5.1 |
 //! | [`dust`] | outputs too small to relay | `bitcoin.md` 12.2 |
 //! | [`delegation`] | a stake's terms and their check | `bitcoin.md` 10, 11 |

@@ -1,8 +1,8 @@
 //! The three leaf scripts of a stake, byte by byte.
 //!
 //! Spec: `bitcoin.md` 1. This is the encoder that decides which coins can move and who can move them, so it is written
-//! out in full and uses no script builder; [`crate::descriptor`] reaches the same bytes through miniscript, and a
-//! property test holds the two together.
+//! out in full and uses no script builder; the descriptors of [`crate::output`] reach the same bytes through miniscript,
+//! and a property test holds the two together.
 //!
 //! | Leaf | Bytes |
 //! |---|---|

@@ -128,6 +128,9 @@ pub struct StakeSighashes {
 impl DelegationTerms {
     /// Checks the terms against `params` and returns the proof, with everything rebuilt that signing and spending need.
     ///
+    /// Terms do not say whether they expand another stake; [`DelegationRequest::check`](super::DelegationRequest::check)
+    /// and [`Delegation::rebuild`](super::Delegation::rebuild) know and keep it in the proof.
+    ///
     /// # Errors
     /// The first rule broken.
     pub fn check(&self, params: &StakingParams) -> Result<CheckedDelegation, DelegationRefusal> {
@@ -282,10 +285,5 @@ impl DelegationTerms {
 
     fn staker_signed(&self, signature: &schnorr::Signature, sighash: TapSighash) -> bool {
         signature_is_valid(signature, self.staker.x_only(), sighash)
-    }
-
-    /// The three transactions that spend what this stake locks, with the role each plays.
-    pub const fn presigned_txs(&self) -> [&Transaction; 3] {
-        [&self.unbonding_tx, &self.slashing_tx, &self.unbonding_slashing_tx]
     }
 }

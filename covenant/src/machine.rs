@@ -184,10 +184,13 @@ impl Machine {
                 continue;
             }
             if too_late(&delegation, btc_tip) {
-                actions.extend(self.park(
-                    staking_txid,
-                    "its timelock is about to end; a signature now would give power that never expires".to_owned(),
-                ));
+                actions.extend(
+                    self.park(
+                        staking_txid,
+                        "its timelock is about to end; a signature now would give power that never expires"
+                            .to_owned(),
+                    ),
+                );
                 continue;
             }
             self.in_flight.insert(staking_txid);
@@ -229,8 +232,9 @@ impl Machine {
                     RefusalKind::InsufficientFunds
                     | RefusalKind::DelegationNotFound
                     | RefusalKind::HeaderUnknown
-                    | RefusalKind::NotDeepEnough => actions
-                        .push(Action::Report { staking_txid, reason: refusal.to_string() }),
+                    | RefusalKind::NotDeepEnough => {
+                        actions.push(Action::Report { staking_txid, reason: refusal.to_string() })
+                    }
                     RefusalKind::FinalityProviderNotFound
                     | RefusalKind::FinalityProviderSlashed
                     | RefusalKind::FinalityProviderJailed

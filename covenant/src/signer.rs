@@ -5,10 +5,9 @@
 
 use crate::records::{NotSafe, Permit, SignLog, Signed};
 use btc_staking_protocol::{
-    delegation::{CheckedDelegation, CovenantSignatureSet, Delegation, DelegationRefusal},
-    keys::CovenantPublicKey,
+    delegation::{CheckedDelegation, CovenantSignatureSet, Delegation, Untrue},
+    keys::{CovenantPublicKey, CovenantSecret},
     params::StakingParams,
-    secret::CovenantSecret,
 };
 use thiserror::Error;
 
@@ -23,7 +22,7 @@ pub struct Signer {
 pub enum SignerRefusal {
     /// The delegation breaks a rule of its params version.
     #[error("the delegation is refused: {0}")]
-    Delegation(#[from] DelegationRefusal),
+    Delegation(#[from] Untrue),
     /// The member is not in the committee of that version.
     #[error("key {key} is not in the committee of params version {version}")]
     NotAMember {

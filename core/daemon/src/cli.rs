@@ -191,6 +191,26 @@ impl<T, E: Into<Box<dyn Error + Send + Sync>>> FailWith<T> for Result<T, E> {
     }
 }
 
+/// Parses the arguments (the first is the program's name) and runs the program with them; what `main` returns.
+///
+/// `output` says from the parsed arguments for whom output is written.
+pub fn parse_and_run<C: clap::Parser>(
+    args: impl IntoIterator<Item = std::ffi::OsString>,
+    output: impl FnOnce(&C) -> Output,
+    program: impl FnOnce(C, Output) -> Result<(), Failure>,
+) -> ExitCode {
+    let parsed = match C::try_parse_from(args) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            // Writing fails only when nobody reads; the code still tells.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done }.into();
+        }
+    };
+    let output = output(&parsed);
+    run(output, panic::AssertUnwindSafe(|| program(parsed, output)))
+}
+
 /// Runs a program, prints how it failed, and returns the exit code for `main`. A panic ends it with [`Exit::Bug`];
 /// its message and place have already been printed by the panic handler.
 pub fn run(output: Output, program: impl FnOnce() -> Result<(), Failure>) -> ExitCode {

@@ -17,6 +17,7 @@ use axum::{
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
+    time::Duration,
 };
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -107,6 +108,41 @@ impl Server {
 async fn serve(listener: TcpListener, router: Router, mut stop: Stop) -> io::Result<()> {
     let until = async move { stop.stopped().await };
     axum::serve(listener, router).with_graceful_shutdown(until).await
+}
+
+/// Why a running daemon could not be asked.
+#[derive(Debug, Error)]
+pub enum AskError {
+    /// Nobody answers there.
+    #[error("no daemon answers on {url}; is it running, and is this its listen address?")]
+    NoAnswer {
+        /// What was asked.
+        url: String,
+        /// What the connection said.
+        source: bitreq::Error,
+    },
+    /// Somebody answers, but not with what a daemon of this workspace says.
+    #[error("{url} answers something else than a daemon's status")]
+    NotADaemon {
+        /// What was asked.
+        url: String,
+    },
+}
+
+/// Asks a running daemon for one of its JSON pages, such as `/status`. Blocks for at most five seconds.
+///
+/// # Errors
+/// [`AskError`].
+pub fn fetch_json(address: SocketAddr, path: &str) -> Result<serde_json::Value, AskError> {
+    const TIMEOUT: Duration = Duration::from_secs(5);
+    const MAX_BODY: usize = 16 * 1024 * 1024;
+    let url = format!("http://{address}{path}");
+    let response = bitreq::get(&url)
+        .with_timeout(TIMEOUT)
+        .with_max_body_size(MAX_BODY)
+        .send()
+        .map_err(|source| AskError::NoAnswer { url: url.clone(), source })?;
+    serde_json::from_slice(response.as_bytes()).map_err(|_| AskError::NotADaemon { url })
 }
 
 async fn show_metrics(State(boards): State<Boards>) -> Response {

@@ -1,6 +1,7 @@
 //! The supervisor: starts tasks, restarts them, and drains them at the end.
 
 use super::{Stop, StopSource, Stopped, TaskError};
+use crate::cli::{Exit, Failure};
 use crate::{
     backoff::{Backoff, Policy},
     entropy::Entropy,
@@ -110,6 +111,21 @@ impl Supervisor {
             }
         });
         self.names.insert(handle.id(), name.to_owned());
+    }
+
+    /// Serves a daemon's boards and runs its tasks until it is told to stop; what a daemon's `start` ends with.
+    ///
+    /// # Errors
+    /// A [`Failure`] that names the task that gave up for all.
+    pub async fn serve(mut self, server: crate::http::Server, deadline: Duration) -> Result<(), Failure> {
+        server.supervise(&mut self);
+        let ended = self.run(deadline).await?;
+        match ended.outcome {
+            Outcome::Fatal { task, reason } => {
+                Err(Failure::new(Exit::Failure, format!("task {task} gave up: {reason}")))
+            }
+            Outcome::Signal(_) | Outcome::Stopped | Outcome::Finished => Ok(()),
+        }
     }
 
     /// Runs until a signal, a fatal failure, a call of the stop signal or the end of all tasks; then drains the

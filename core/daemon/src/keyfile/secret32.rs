@@ -1,0 +1,95 @@
+//! A 32-byte secret in a key file, the shape of every secp256k1 key.
+
+use super::{KdfParams, KeyFile, KeyFileError, Strength};
+use crate::{
+    cli::{Exit, FailWith, Failure},
+    entropy::Entropy,
+    passphrase::{Asking, PassphraseSource},
+};
+use std::path::Path;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// A key file that opened and holds something else.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the key file holds {0} bytes, a key has 32")]
+pub struct NotA32ByteSecret(pub usize);
+
+/// Draws a secret, seals it into a new file and returns it. An existing file is never overwritten.
+///
+/// # Errors
+/// A [`Failure`] that says which of passphrase, randomness and file was at fault.
+pub fn create_secret32(
+    file: &Path,
+    passphrase: &PassphraseSource,
+    label: &str,
+    entropy: &dyn Entropy,
+) -> Result<Zeroizing<[u8; 32]>, Failure> {
+    let mut secret = Zeroizing::new([0; 32]);
+    entropy.fill(&mut *secret)?;
+    import_secret32(&secret, file, passphrase, label, entropy)?;
+    Ok(secret)
+}
+
+/// Seals a given secret into a new file. An existing file is never overwritten.
+///
+/// # Errors
+/// As [`create_secret32`].
+pub fn import_secret32(
+    secret: &[u8; 32],
+    file: &Path,
+    passphrase: &PassphraseSource,
+    label: &str,
+    entropy: &dyn Entropy,
+) -> Result<(), Failure> {
+    let passphrase = passphrase.read(Asking::Twice).fail_with(Exit::Usage)?;
+    let sealed = KeyFile::seal(secret, &passphrase, label, KdfParams::recommended(), entropy)?;
+    sealed.write(file).fail_with(Exit::Refused)
+}
+
+/// Opens the secret in a file.
+///
+/// # Errors
+/// As [`create_secret32`].
+pub fn open_secret32(file: &Path, passphrase: &PassphraseSource) -> Result<Zeroizing<[u8; 32]>, Failure> {
+    let sealed = KeyFile::read(file).fail_with(Exit::Usage)?;
+    let passphrase = passphrase.read(Asking::Once).fail_with(Exit::Usage)?;
+    let opened: Result<_, KeyFileError> = sealed.open(&passphrase, Strength::Required);
+    let bytes = opened.fail_with(Exit::Refused)?;
+    let secret: [u8; 32] =
+        bytes.as_slice().try_into().map_err(|_| NotA32ByteSecret(bytes.len())).fail_with(Exit::Usage)?;
+    Ok(Zeroizing::new(secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entropy::SeededEntropy;
+
+    #[test]
+    fn a_created_secret_opens_again_and_is_never_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, words) = (dir.path().join("a.key"), dir.path().join("words"));
+        std::fs::write(&words, "correct horse\n").unwrap();
+        let source = PassphraseSource::File(words);
+        let created = create_secret32(&file, &source, "test", &SeededEntropy::new(1)).unwrap();
+        assert_eq!(*open_secret32(&file, &source).unwrap(), *created);
+        let again = create_secret32(&file, &source, "test", &SeededEntropy::new(2));
+        assert_eq!(again.map(|_| ()).unwrap_err().exit, Exit::Refused);
+    }
+
+    #[test]
+    fn a_file_with_something_else_is_refused_with_its_length() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, words) = (dir.path().join("a.key"), dir.path().join("words"));
+        std::fs::write(&words, "correct horse\n").unwrap();
+        let source = PassphraseSource::File(words);
+        let passphrase = source.read(Asking::Once).unwrap();
+        KeyFile::seal(b"a phrase", &passphrase, "test", KdfParams::MINIMUM, &SeededEntropy::new(1))
+            .unwrap()
+            .write(&file)
+            .unwrap();
+        let failure = open_secret32(&file, &source).map(|_| ()).unwrap_err();
+        assert_eq!(failure.chain(), ["the key file holds 8 bytes, a key has 32"]);
+    }
+}

@@ -1,0 +1,442 @@
+//! The file that awaits: feeds the machine with both chains and performs what it asks for.
+//!
+//! Order within a round: what Bitcoin showed is recorded together with the follower's cursor before anything leaves;
+//! evidence is recorded before the first broadcast of its case.
+
+use crate::{
+    machine::{Action, Event, Machine, Report, Task},
+    records::Records,
+    relay::{Relayed, relay_once},
+    stakes::SlashingStep,
+};
+use bitcoin::{Amount, OutPoint, Transaction, TxOut};
+use btc_staking_bitcoin_node::{
+    follower::{Cursor, DEFAULT_WINDOW, FollowError, Follower},
+    ports::{BlockRef, BlockSource, BroadcastOutcome, Broadcaster, BurnLimit, NodeError},
+    watch::{Confirmation, Spend, WatchFact},
+};
+use btc_staking_daemon::{
+    health::{Check, Health},
+    metrics::{Metrics, MetricsError},
+    tasks::{Stop, Stopped, TaskError},
+};
+use btc_staking_pos_chain::{ChainError, PosChain, Submitter};
+use btc_staking_protocol::{delegation::SlashedOutput, height::BtcHeight};
+use btc_staking_store::StoreError;
+use prometheus::IntGauge;
+use serde_json::{Value, json};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use thiserror::Error;
+
+/// What a Bitcoin node must be able to do for the watchtower.
+pub trait Bitcoin: BlockSource + Broadcaster {}
+impl<T: BlockSource + Broadcaster + ?Sized> Bitcoin for T {}
+
+/// What a round needs.
+pub struct Service {
+    bitcoin: Arc<dyn Bitcoin>,
+    chain: Arc<dyn PosChain>,
+    submitter: Arc<dyn Submitter>,
+    records: Arc<Records>,
+    poll_interval: Duration,
+    board: Board,
+}
+
+/// What operators see.
+#[derive(Clone)]
+pub struct Board {
+    status: Arc<Mutex<Value>>,
+    gauges: Arc<Gauges>,
+    bitcoin: Arc<Check>,
+    chain: Arc<Check>,
+}
+
+struct Gauges {
+    btc_height: IntGauge,
+    light_client_height: IntGauge,
+    stakes: IntGauge,
+    cases: IntGauge,
+    slashings_open: IntGauge,
+    slashings_done: IntGauge,
+}
+
+impl Board {
+    /// Registers the gauges and checks.
+    ///
+    /// # Errors
+    /// [`MetricsError`] when a name is taken.
+    pub fn new(metrics: &Metrics, health: &Health) -> Result<Self, MetricsError> {
+        let gauges = Gauges {
+            btc_height: metrics.gauge("btc_height", "Bitcoin height followed to")?,
+            light_client_height: metrics.gauge("light_client_height", "tip of the chain's light client")?,
+            stakes: metrics.gauge("stakes", "stakes under watch")?,
+            cases: metrics.gauge("cases", "finality providers whose key was extracted")?,
+            slashings_open: metrics.gauge("slashings_open", "stakes to slash that are not final yet")?,
+            slashings_done: metrics.gauge("slashings_done", "stakes whose slashing is final")?,
+        };
+        Ok(Self {
+            status: Arc::new(Mutex::new(json!({}))),
+            gauges: Arc::new(gauges),
+            bitcoin: Arc::new(health.check("bitcoin")),
+            chain: Arc::new(health.check("chain")),
+        })
+    }
+
+    /// The last status, as served under `/status`.
+    pub fn status(&self) -> Value {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Why a round failed.
+#[derive(Debug, Error)]
+enum RoundError {
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    #[error(transparent)]
+    Follow(#[from] FollowError),
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    #[error("records")]
+    Store(#[from] StoreError),
+    #[error("stopping")]
+    Stopped(#[from] Stopped),
+}
+
+impl Service {
+    /// Puts a service together.
+    pub fn new(
+        bitcoin: Arc<dyn Bitcoin>,
+        chain: Arc<dyn PosChain>,
+        submitter: Arc<dyn Submitter>,
+        records: Arc<Records>,
+        poll_interval: Duration,
+        board: Board,
+    ) -> Self {
+        Self { bitcoin, chain, submitter, records, poll_interval, board }
+    }
+
+    /// Relays headers until told to stop.
+    ///
+    /// # Errors
+    /// [`TaskError`] when a round failed; the supervisor starts it again.
+    pub async fn relay_headers(&self, mut stop: Stop) -> Result<(), TaskError> {
+        while !stop.is_stopping() {
+            let round = relay_once(&*self.bitcoin, &*self.chain, &*self.submitter);
+            match stop.race(round).await {
+                Err(Stopped) => break,
+                Ok(Ok(Relayed::UpToDate)) => {}
+                Ok(Ok(Relayed::Sent(count))) => tracing::info!(count, "relayed bitcoin headers"),
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "headers not relayed, trying again");
+                }
+            }
+            if stop.sleep(self.poll_interval).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Watches both chains until told to stop.
+    ///
+    /// # Errors
+    /// [`TaskError::Fatal`] when records cannot be made durable; otherwise trouble is logged and tried again.
+    pub async fn watch(&self, mut stop: Stop) -> Result<(), TaskError> {
+        let mut watcher = Watcher::resume(self).await?;
+        while !stop.is_stopping() {
+            match watcher.round(&mut stop).await {
+                Ok(()) => {}
+                Err(RoundError::Stopped(_)) => break,
+                Err(RoundError::Store(error)) => return Err(TaskError::fatal(error)),
+                Err(RoundError::Follow(FollowError::ReorgTooDeep { oldest })) => {
+                    tracing::error!(%oldest.height, "reorg below everything remembered, following again from there");
+                    watcher.restart_below(oldest);
+                }
+                Err(RoundError::Node(error) | RoundError::Follow(FollowError::Node(error))) => {
+                    tracing::warn!(%error, "bitcoin node, trying again");
+                    self.board.bitcoin.degraded(error.to_string());
+                }
+                Err(RoundError::Chain(error)) => {
+                    tracing::warn!(%error, "staking chain, trying again");
+                    self.board.chain.degraded(error.to_string());
+                }
+            }
+            if stop.sleep(self.poll_interval).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One run of the watch task.
+struct Watcher<'s> {
+    service: &'s Service,
+    machine: Machine,
+    follower: Follower<dyn Bitcoin>,
+}
+
+impl<'s> Watcher<'s> {
+    async fn resume(service: &'s Service) -> Result<Self, TaskError> {
+        let k = service.chain.fetch_checkpoint_params().await?.confirmation_depth;
+        let known = service.records.read().map_err(TaskError::fatal)?;
+        let cursor = match known.cursor {
+            Some(cursor) => cursor,
+            None => {
+                // Stakes already on Bitcoin are found by looking back from their inclusion height.
+                let tip = service.bitcoin.fetch_tip().await?;
+                let start = tip.height.to_u32().saturating_sub(k.to_u32());
+                Cursor::starting_at(BtcHeight::new(start), DEFAULT_WINDOW)
+            }
+        };
+        let mut machine = Machine::new(k, cursor.tip());
+        machine.on_event(Event::Restored { confirmations: known.confirmations, spends: known.spends });
+        let follower = Follower::resume(Arc::clone(&service.bitcoin), cursor);
+        let mut watcher = Self { service, machine, follower };
+        // Outputs must be under watch before the first block is read, so the chain comes first.
+        let mut actions = watcher.read_delegations().await.map_err(TaskError::retry)?;
+        actions.extend(watcher.machine.on_event(Event::EvidenceRead(known.evidence)));
+        let mut stop = btc_staking_daemon::tasks::StopSource::new().stop();
+        watcher.perform(actions, &mut stop).await.map_err(TaskError::retry)?;
+        Ok(watcher)
+    }
+
+    fn restart_below(&mut self, oldest: BlockRef) {
+        let start = oldest.height.to_u32().saturating_sub(DEFAULT_WINDOW);
+        self.follower.restart_from(BtcHeight::new(start));
+    }
+
+    async fn round(&mut self, stop: &mut Stop) -> Result<(), RoundError> {
+        self.follow_bitcoin(stop).await?;
+        self.service.board.bitcoin.ok();
+        let actions = self.read_delegations().await?;
+        self.perform(actions, stop).await?;
+        let evidences =
+            self.service.chain.fetch_evidences(btc_staking_protocol::height::PosHeight::new(0)).await?;
+        self.step(Event::EvidenceRead(evidences.items), stop).await?;
+        let tip = self.service.chain.fetch_light_client_tip().await?;
+        self.service.board.gauges.light_client_height.set(i64::from(tip.height.to_u32()));
+        self.step(Event::LightClientTip(tip.height), stop).await?;
+        self.step(Event::Tick, stop).await?;
+        self.service.board.chain.ok();
+        self.publish();
+        Ok(())
+    }
+
+    /// Takes every block there is, recording each batch of facts with its cursor before acting on it.
+    async fn follow_bitcoin(&mut self, stop: &mut Stop) -> Result<(), RoundError> {
+        loop {
+            let polled = stop.race(self.follower.poll()).await??;
+            let mut facts = Vec::new();
+            let mut others = Vec::new();
+            let any = !polled.events.is_empty();
+            for event in polled.events {
+                for action in self.machine.on_event(Event::Bitcoin(event)) {
+                    match action {
+                        Action::RecordFacts(new) => facts.extend(new),
+                        other => others.push(other),
+                    }
+                }
+            }
+            if any {
+                self.service.records.record_facts(&facts, self.follower.cursor())?;
+            }
+            self.perform(others, stop).await?;
+            if polled.caught_up {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn read_delegations(&mut self) -> Result<Vec<Action>, ChainError> {
+        let chain = &self.service.chain;
+        let params = chain.fetch_staking_params().await?;
+        let mut actions = self.machine.on_event(Event::ParamsRead(params));
+        let listing = chain.fetch_delegations(None).await?;
+        for problem in listing.malformed {
+            tracing::warn!(problem, "a delegation cannot be read, the others go on");
+        }
+        actions.extend(self.machine.on_event(Event::DelegationsRead(listing.items)));
+        Ok(actions)
+    }
+
+    async fn step(&mut self, event: Event, stop: &mut Stop) -> Result<(), RoundError> {
+        let actions = self.machine.on_event(event);
+        self.perform(actions, stop).await
+    }
+
+    /// Performs actions and those that follow from their results. Ends because every result settles its task for this
+    /// round.
+    async fn perform(&mut self, actions: Vec<Action>, stop: &mut Stop) -> Result<(), RoundError> {
+        let mut queue = std::collections::VecDeque::from(actions);
+        while let Some(action) = queue.pop_front() {
+            if stop.is_stopping() {
+                return Err(RoundError::Stopped(Stopped));
+            }
+            let result = match action {
+                Action::RecordFacts(facts) => {
+                    self.service.records.record_facts(&facts, self.follower.cursor())?;
+                    None
+                }
+                Action::RecordCase(evidence) => {
+                    self.service.records.record_case(&evidence)?;
+                    None
+                }
+                Action::Report(report) => {
+                    tell(&report);
+                    None
+                }
+                Action::Submit(tasks) => Some(self.submit(tasks).await),
+                Action::Broadcast { staking_txid, output, tx, target } => {
+                    let outcome = self.broadcast(&tx, &target, output).await;
+                    Some(Event::Broadcast { staking_txid, output, outcome })
+                }
+                Action::Rescan { from } => Some(self.rescan(from, stop).await?),
+            };
+            if let Some(event) = result {
+                queue.extend(self.machine.on_event(event));
+            }
+        }
+        Ok(())
+    }
+
+    async fn submit(&self, tasks: Vec<(Task, btc_staking_pos_chain::ChainMessage)>) -> Event {
+        let (tasks, messages): (Vec<Task>, Vec<_>) = tasks.into_iter().unzip();
+        match self.service.submitter.submit(messages).await {
+            Ok(outcomes) => Event::Submitted(tasks.into_iter().zip(outcomes).collect()),
+            Err(error) => {
+                tracing::warn!(%error, "messages not settled, facts decide what to send next");
+                Event::SubmitFailed(tasks)
+            }
+        }
+    }
+
+    async fn broadcast(
+        &self,
+        tx: &Transaction,
+        target: &TxOut,
+        output: SlashedOutput,
+    ) -> Result<BroadcastOutcome, String> {
+        verify_script(tx, target)?;
+        let txid = tx.compute_txid();
+        tracing::info!(%txid, ?output, "broadcasting a slashing transaction");
+        let burnt: Amount =
+            tx.output.iter().filter(|out| out.script_pubkey.is_op_return()).map(|out| out.value).sum();
+        self.service.bitcoin.broadcast(tx, BurnLimit(burnt)).await.map_err(|error| error.to_string())
+    }
+
+    /// Looks at blocks from `from` up to where the follower stands for what was not under watch then.
+    async fn rescan(&self, from: BtcHeight, stop: &mut Stop) -> Result<Event, RoundError> {
+        let mut confirmations: Vec<Confirmation> = Vec::new();
+        let mut spends: Vec<(OutPoint, Spend)> = Vec::new();
+        let Some(tip) = self.follower.cursor().tip() else {
+            return Ok(Event::Found { confirmations, spends });
+        };
+        tracing::info!(%from, to = %tip.height, "looking for known stakes in earlier blocks");
+        let mut scratch = self.machine.watch().clone();
+        for height in from.to_u32()..=tip.height.to_u32() {
+            let height = BtcHeight::new(height);
+            let Some(hash) = stop.race(self.service.bitcoin.fetch_block_hash(height)).await?? else { break };
+            let Some(block) = stop.race(self.service.bitcoin.fetch_block(&hash)).await?? else { continue };
+            let event = btc_staking_bitcoin_node::follower::ChainEvent::Connected {
+                block_ref: BlockRef { height, hash },
+                block,
+            };
+            for fact in scratch.on_event(&event) {
+                match fact {
+                    WatchFact::Confirmed { confirmation, .. } => confirmations.push(confirmation),
+                    WatchFact::Spent { outpoint, spend } => spends.push((outpoint, spend)),
+                    WatchFact::Unconfirmed { .. } | WatchFact::Unspent { .. } => {}
+                }
+            }
+            if height.to_u32().is_multiple_of(1_000) {
+                tracing::info!(%height, to = %tip.height, "looking");
+            }
+        }
+        Ok(Event::Found { confirmations, spends })
+    }
+
+    fn publish(&self) {
+        let gauges = &self.service.board.gauges;
+        let tip = self.follower.cursor().tip();
+        gauges.btc_height.set(tip.map_or(0, |tip| i64::from(tip.height.to_u32())));
+        gauges.stakes.set(count(self.machine.stakes()));
+        gauges.cases.set(i64::try_from(self.machine.cases()).unwrap_or(i64::MAX));
+        let is_done = |step: &SlashingStep| match step {
+            SlashingStep::Slashed { .. } | SlashingStep::TakenBy { is_final: true, .. } => true,
+            SlashingStep::NotOnBitcoin
+            | SlashingStep::Fire(_)
+            | SlashingStep::Confirming { .. }
+            | SlashingStep::TakenBy { is_final: false, .. } => false,
+        };
+        gauges.slashings_done.set(count(self.machine.slashings().filter(|(_, _, step, _)| is_done(step))));
+        gauges.slashings_open.set(count(self.machine.slashings().filter(|(_, _, step, _)| !is_done(step))));
+        let slashings: Vec<Value> = self
+            .machine
+            .slashings()
+            .map(|(provider, txid, step, reason)| {
+                json!({
+                    "finality_provider": provider, "staking_txid": txid,
+                    "state": describe(step), "done": is_done(step), "reason": reason,
+                })
+            })
+            .collect();
+        let status = json!({
+            "btc_height": tip.map(|tip| tip.height),
+            "stakes": self.machine.stakes().count(),
+            "cases": self.machine.cases(),
+            "slashings": slashings,
+        });
+        *self.service.board.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
+    }
+}
+
+fn count<T>(items: impl Iterator<Item = T>) -> i64 {
+    i64::try_from(items.count()).unwrap_or(i64::MAX)
+}
+
+/// Runs the spend through Bitcoin Core's interpreter with taproot rules before it leaves the machine.
+fn verify_script(tx: &Transaction, target: &TxOut) -> Result<(), String> {
+    const FLAGS: u32 = bitcoinconsensus::VERIFY_ALL_PRE_TAPROOT | bitcoinconsensus::VERIFY_TAPROOT;
+    let script = target.script_pubkey.as_bytes();
+    let spent = bitcoinconsensus::Utxo {
+        script_pubkey: script.as_ptr(),
+        script_pubkey_len: u32::try_from(script.len()).map_err(|_| "script too long".to_owned())?,
+        value: i64::try_from(target.value.to_sat()).map_err(|_| "value too large".to_owned())?,
+    };
+    let raw = bitcoin::consensus::serialize(tx);
+    bitcoinconsensus::verify_with_flags(script, target.value.to_sat(), &raw, Some(&[spent]), 0, FLAGS)
+        .map_err(|error| format!("the completed transaction does not satisfy its script: {error}"))
+}
+
+fn describe(step: &SlashingStep) -> String {
+    match step {
+        SlashingStep::NotOnBitcoin => "not on bitcoin".to_owned(),
+        SlashingStep::Fire(SlashedOutput::Staking) => "broadcasting for the staking output".to_owned(),
+        SlashingStep::Fire(SlashedOutput::Unbonding) => "broadcasting for the unbonding output".to_owned(),
+        SlashingStep::Confirming { txid, height, .. } => format!("{txid} confirmed at {height}"),
+        SlashingStep::Slashed { txid, height, .. } => format!("slashed by {txid} at {height}"),
+        SlashingStep::TakenBy { txid, height, is_final } => {
+            let finality = if *is_final { "for good" } else { "not deep yet" };
+            format!("taken by {txid} at {height}, {finality}")
+        }
+    }
+}
+
+fn tell(report: &Report) {
+    match report {
+        Report::KeyExtracted { finality_provider, stakes } => {
+            tracing::error!(%finality_provider, stakes, "a finality provider double-signed, its key is extracted");
+        }
+        Report::Slashing { staking_txid, step, reason } => {
+            let state = describe(step);
+            let reason = reason.as_deref().unwrap_or_default();
+            tracing::info!(%staking_txid, state, reason, "slashing");
+        }
+        Report::Problem(text) => tracing::warn!(problem = text, "set aside, the others go on"),
+    }
+}

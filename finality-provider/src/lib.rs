@@ -1,3 +1,7 @@
 //! The voting daemon.
 
 pub mod machine;
+pub mod meters;
+pub mod records;
+pub mod service;
+pub mod status;

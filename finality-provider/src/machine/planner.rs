@@ -223,3 +223,6 @@ fn first_range(observation: &Observation, count: u64) -> Result<Range, Obstacle>
     }
     Ok(Range { start, count: count.clamp(1, MAX_COUNT).max(observation.min_count) })
 }
+
+#[cfg(test)]
+mod tests;

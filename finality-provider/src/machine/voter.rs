@@ -111,6 +111,15 @@ pub struct Ballot {
     pub commitment: StoredCommitment,
 }
 
+impl Question {
+    /// The height asked about.
+    pub fn height(&self) -> PosHeight {
+        match self {
+            Self::Power(height) | Self::VoteAndPower(height) => *height,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
     state: State,
@@ -466,3 +475,6 @@ fn covering(commitments: &[StoredCommitment], height: PosHeight) -> Option<Store
 fn usable_commitment(seen: &Observation, height: PosHeight) -> Option<StoredCommitment> {
     covering(&seen.commitments, height).filter(|c| is_usable(c.epoch, seen.last_finalised_epoch))
 }
+
+#[cfg(test)]
+mod tests;

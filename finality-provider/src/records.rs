@@ -1,0 +1,122 @@
+//! What the daemon remembers over a restart: how far it voted, and what it announced.
+//!
+//! Nothing here guards against double signing; that is the sign records' work. Losing this store costs a few questions
+//! to the chain and perhaps one refused commitment.
+
+use crate::machine::planner::Range;
+use btc_staking_eots_manager::records::Subject;
+use btc_staking_protocol::height::PosHeight;
+use btc_staking_store::{OpenError, Schema, Store, StoreError, Table};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+const SCHEMA: Schema = Schema::new("finality-provider", 1);
+
+/// Key and chain id, as a table key.
+type Whom = ([u8; 32], String);
+
+/// The daemon's store.
+#[derive(Debug, Clone)]
+pub struct Records {
+    store: Store,
+    votes: Table<Whom, LastVote>,
+    announcements: Table<Whom, Announcement>,
+}
+
+/// The highest vote that is known to be on chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastVote {
+    /// Its height.
+    pub height: PosHeight,
+    /// Seconds since 1970 when that became known.
+    pub at: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Announcement {
+    start: PosHeight,
+    count: u64,
+}
+
+impl Records {
+    /// Opens or creates the store below a data directory.
+    ///
+    /// # Errors
+    /// [`OpenError`], also when another process has it open.
+    pub fn open(data_dir: &Path) -> Result<Self, OpenError> {
+        let store = Store::open(&data_dir.join("store"), SCHEMA)?;
+        let (votes, announcements) = (store.table("last_votes"), store.table("announcements"));
+        let (votes, announcements) =
+            (votes.map_err(OpenError::Create)?, announcements.map_err(OpenError::Create)?);
+        Ok(Self { store, votes, announcements })
+    }
+
+    /// Records the highest vote of a provider, durable on return. It never falls.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn record_vote(&self, subject: &Subject, vote: LastVote) -> Result<(), StoreError> {
+        if self.last_vote(subject)?.is_some_and(|last| last.height >= vote.height) {
+            return Ok(());
+        }
+        self.store.commit(|batch| batch.put(&self.votes, &whom(subject), &vote))
+    }
+
+    /// The highest vote of a provider.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn last_vote(&self, subject: &Subject) -> Result<Option<LastVote>, StoreError> {
+        self.votes.get(&whom(subject))
+    }
+
+    /// Records that a commitment to a range is about to be submitted, durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn record_announcement(&self, subject: &Subject, range: Range) -> Result<(), StoreError> {
+        let announcement = Announcement { start: range.start, count: range.count };
+        if self.announcements.get(&whom(subject))? == Some(announcement) {
+            return Ok(());
+        }
+        self.store.commit(|batch| batch.put(&self.announcements, &whom(subject), &announcement))
+    }
+
+    /// The range announced last.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn last_announcement(&self, subject: &Subject) -> Result<Option<Range>, StoreError> {
+        let announcement = self.announcements.get(&whom(subject))?;
+        Ok(announcement.map(|Announcement { start, count }| Range { start, count }))
+    }
+}
+
+fn whom(subject: &Subject) -> Whom {
+    (subject.finality_provider.to_bytes(), subject.chain_id.as_str().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn votes_only_rise_and_everything_comes_back_after_a_restart() {
+        let directory = tempfile::tempdir().unwrap();
+        let key = "84bf7562262bbd6940085748f3be6afa52ae317155181ece31b66351ccffa4b0".parse().unwrap();
+        let subject = Subject { finality_provider: key, chain_id: "bbn-1".parse().unwrap() };
+        let other = Subject { chain_id: "bbn-test-6".parse().unwrap(), ..subject.clone() };
+        let records = Records::open(directory.path()).unwrap();
+        let vote = |height| LastVote { height: PosHeight::new(height), at: 7 };
+        let range = Range { start: PosHeight::new(3), count: 9 };
+        for height in [5, 4] {
+            records.record_vote(&subject, vote(height)).unwrap();
+        }
+        records.record_announcement(&subject, range).unwrap();
+        drop(records);
+        let records = Records::open(directory.path()).unwrap();
+        assert_eq!(records.last_vote(&subject).unwrap(), Some(vote(5)));
+        assert_eq!(records.last_announcement(&subject).unwrap(), Some(range));
+        assert_eq!(records.last_vote(&other).unwrap(), None);
+    }
+}

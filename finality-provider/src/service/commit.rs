@@ -1,0 +1,117 @@
+//! The task that commits randomness ahead.
+
+use super::{Provider, retry_policy, store_failed, unless_fatal};
+use crate::machine::planner::{Action, Ending, Event, Observation, Planner, Range};
+use btc_staking_daemon::{
+    backoff::Backoff,
+    tasks::{Stop, TaskError},
+};
+use btc_staking_pos_chain::{
+    message::{ChainMessage, MessageOutcome},
+    ports::{ChainError, StoredCommitment},
+};
+use btc_staking_protocol::height::PosHeight;
+use std::sync::Arc;
+
+/// Commits randomness ahead until told to stop.
+///
+/// # Errors
+/// [`TaskError::Fatal`] when a record could not be made durable.
+pub async fn run_planner(provider: Arc<Provider>, mut stop: Stop) -> Result<(), TaskError> {
+    let announced = provider.records.last_announcement(&provider.subject).map_err(store_failed)?;
+    let mut planner = Planner::new(provider.settings.plan, announced);
+    let mut backoff = Backoff::new(retry_policy(&provider.settings));
+    while !stop.is_stopping() {
+        let wait = match run_round(&provider, &mut planner).await? {
+            Round::Quiet => {
+                backoff.reset();
+                provider.settings.poll_interval
+            }
+            Round::Failed => backoff.next(provider.entropy.next_u64().unwrap_or(0)),
+        };
+        provider.board.show_planner(&provider.subject, &planner);
+        if stop.sleep(wait).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+enum Round {
+    Quiet,
+    Failed,
+}
+
+async fn run_round(provider: &Arc<Provider>, planner: &mut Planner) -> Result<Round, TaskError> {
+    // A node that does not answer is shown by the voter, which asks more often.
+    let Ok(observation) = observe(provider).await else { return Ok(Round::Failed) };
+    let Some(observation) = observation else { return Ok(Round::Quiet) };
+    let key = &provider.subject.finality_provider;
+    provider.meters.show_planner(key, planner, observation.committed_until);
+    let mut round = Round::Quiet;
+    for Action::Announce(range) in planner.on_event(Event::Observed(observation)) {
+        let ending = announce(provider, range).await?;
+        if ending != Ending::Accepted {
+            provider.meters.commitment_failed(key);
+            tracing::warn!(finality_provider = %key, start = range.start.to_u64(), ?ending, "commitment failed");
+            round = Round::Failed;
+        }
+        planner.on_event(Event::Ended(range, ending));
+    }
+    Ok(round)
+}
+
+/// How the chain looks; `None` while nothing can be committed to: not registered, or slashed.
+async fn observe(provider: &Provider) -> Result<Option<Observation>, ChainError> {
+    let (chain, key) = (provider.chain.as_ref(), &provider.subject.finality_provider);
+    let (head, params, record, commitments) = tokio::try_join!(
+        provider.ask("the tip", chain.fetch_head()),
+        provider.ask("parameters", chain.fetch_finality_params()),
+        provider.ask("the finality provider", chain.fetch_finality_provider(key)),
+        provider.ask("randomness commitments", chain.fetch_randomness_commitments(key)),
+    )?;
+    if head.catching_up || record.is_none_or(|record| record.slashed.is_some()) {
+        return Ok(None);
+    }
+    Ok(Some(Observation {
+        tip: head.height,
+        activation: params.activation_height,
+        min_count: params.min_pub_rand,
+        committed_until: commitments.iter().filter_map(end).max(),
+    }))
+}
+
+fn end(commitment: &StoredCommitment) -> Option<PosHeight> {
+    commitment.start_height.checked_add(commitment.count.checked_sub(1)?)
+}
+
+/// Records, signs and submits a commitment.
+async fn announce(provider: &Arc<Provider>, range: Range) -> Result<Ending, TaskError> {
+    provider.records.record_announcement(&provider.subject, range).map_err(store_failed)?;
+    let signed =
+        provider.sign(move |p| p.manager.sign_commitment(&p.subject, range.start, range.count)).await?;
+    let commitment = match unless_fatal(signed)? {
+        Ok(commitment) => commitment,
+        Err(error) => return Ok(Ending::Refused(error.to_string())),
+    };
+    let submission = provider.submitter.submit(vec![ChainMessage::CommitRandomness(commitment)]);
+    let outcome = match tokio::time::timeout(provider.settings.submit_timeout, submission).await {
+        Err(_) => return Ok(Ending::Unknown("the chain did not say in time what became of it".to_owned())),
+        Ok(Err(error)) => return Ok(Ending::Unknown(error.to_string())),
+        Ok(Ok(outcomes)) => outcomes.into_iter().next(),
+    };
+    Ok(match outcome {
+        Some(MessageOutcome::Accepted { .. } | MessageOutcome::AlreadyDone(_)) => {
+            provider.meters.committed(&provider.subject.finality_provider, range.count);
+            tracing::info!(
+                finality_provider = %provider.subject.finality_provider,
+                start = range.start.to_u64(),
+                count = range.count,
+                "randomness committed"
+            );
+            Ending::Accepted
+        }
+        Some(MessageOutcome::Refused(refusal)) => Ending::Refused(refusal.to_string()),
+        None => Ending::Unknown("the chain gave no outcome".to_owned()),
+    })
+}

@@ -1,0 +1,111 @@
+//! The two tasks of a provider: one votes, one commits randomness ahead. They await; the machines decide.
+//!
+//! Every question to the chain has a deadline, and no failure of a node or of the network ends a task: it is shown as
+//! the reason on the board and tried again after a backoff. One kind of failure stops the process: a record that could
+//! not be made durable.
+
+mod commit;
+mod vote;
+
+pub use commit::run_planner;
+pub use vote::run_voter;
+
+use crate::{meters::Meters, records::Records, status::Board};
+use btc_staking_daemon::{backoff::Policy, clock::Clock, entropy::Entropy, health::Check, tasks::TaskError};
+use btc_staking_eots_manager::{
+    manager::{EotsManager, SigningError},
+    records::{NotSafe, Subject},
+};
+use btc_staking_pos_chain::ports::{ChainError, ErrorKind, PosChain, Submitter};
+use btc_staking_store::StoreError;
+use std::{future::Future, sync::Arc, time::Duration};
+
+use crate::machine::planner::Plan;
+
+/// How a provider's tasks behave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// How far ahead randomness is committed.
+    pub plan: Plan,
+    /// Most votes in one submission.
+    pub batch: usize,
+    /// Time between two looks at the chain.
+    pub poll_interval: Duration,
+    /// Longest wait for an answer.
+    pub request_timeout: Duration,
+    /// Longest wait for the fate of a submission.
+    pub submit_timeout: Duration,
+}
+
+/// Everything the tasks of one provider on one chain use.
+pub struct Provider {
+    /// Key and chain.
+    pub subject: Subject,
+    /// The signer.
+    pub manager: Arc<EotsManager>,
+    /// The chain.
+    pub chain: Arc<dyn PosChain>,
+    /// The account that pays.
+    pub submitter: Arc<dyn Submitter>,
+    /// The daemon's store.
+    pub records: Records,
+    /// Behaviour.
+    pub settings: Settings,
+    /// Where it is shown what happens.
+    pub board: Board,
+    /// What is counted.
+    pub meters: Meters,
+    /// This provider's line on the health board.
+    pub health: Check,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// For the jitter of backoffs.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Provider {
+    /// Waits for an answer of the chain, but not longer than the deadline.
+    async fn ask<T>(
+        &self,
+        what: &str,
+        answer: impl Future<Output = Result<T, ChainError>>,
+    ) -> Result<T, ChainError> {
+        let deadline = self.settings.request_timeout;
+        tokio::time::timeout(deadline, answer).await.unwrap_or_else(|_| {
+            let detail = format!("no answer about {what} within {} s", deadline.as_secs_f32());
+            Err(ChainError::new(ErrorKind::Transient, detail))
+        })
+    }
+
+    /// Runs a signer's work, which waits for the disk and computes, on a thread of its own.
+    async fn sign<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Provider) -> T + Send + 'static,
+    ) -> Result<T, TaskError> {
+        let provider = Arc::clone(self);
+        // A signer that panicked may have written without remembering; its records refuse to go on then.
+        Ok(tokio::task::spawn_blocking(move || work(&provider)).await?)
+    }
+}
+
+/// The wait after rounds that failed: from the poll interval up to five seconds, less than a vote counts for liveness.
+fn retry_policy(settings: &Settings) -> Policy {
+    let max = Duration::from_secs(5).max(settings.poll_interval);
+    Policy { initial: settings.poll_interval, max, deadline: None }
+}
+
+fn store_failed(error: StoreError) -> TaskError {
+    if error.must_stop() { TaskError::fatal(error) } else { TaskError::retry(error) }
+}
+
+fn records_failed(error: NotSafe) -> TaskError {
+    if error.is_fatal() { TaskError::fatal(error) } else { TaskError::retry(error) }
+}
+
+/// Lets a fatal refusal of the signer stop the process, and hands every other back.
+fn unless_fatal<T>(result: Result<T, SigningError>) -> Result<Result<T, SigningError>, TaskError> {
+    match result {
+        Err(error) if error.is_fatal() => Err(TaskError::fatal(error)),
+        other => Ok(other),
+    }
+}

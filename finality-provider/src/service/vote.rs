@@ -1,0 +1,287 @@
+//! The task that votes.
+
+use super::{Provider, records_failed, retry_policy, store_failed, unless_fatal};
+use crate::{
+    machine::{
+        answer::{Answer, Verdict, answer, verdict},
+        voter::{Action, Ballot, Event, Observation, Question, Standing, Voter},
+    },
+    records::LastVote,
+};
+use btc_staking_daemon::{
+    backoff::Backoff,
+    tasks::{Stop, TaskError},
+};
+use btc_staking_eots_manager::manager::SigningError;
+use btc_staking_pos_chain::{
+    message::ChainMessage,
+    ports::{ChainError, FinalityParams, VotingPower},
+};
+use btc_staking_protocol::{
+    finality::{randomness::CommittedRandomness, vote::SignedVote},
+    height::PosHeight,
+};
+use futures::{StreamExt, stream};
+use std::{collections::VecDeque, sync::Arc};
+
+/// Questions about heights that are under way at once.
+const QUESTIONS_AT_ONCE: usize = 16;
+/// Rounds between two looks at the parameters.
+const PARAMS_ROUNDS: u32 = 100;
+
+/// Votes until told to stop.
+///
+/// # Errors
+/// [`TaskError::Fatal`] when a record could not be made durable.
+pub async fn run_voter(provider: Arc<Provider>, mut stop: Stop) -> Result<(), TaskError> {
+    let last_vote = provider.records.last_vote(&provider.subject).map_err(store_failed)?;
+    let voter = Voter::new(provider.settings.batch, last_vote.map(|vote| vote.height));
+    let mut task = VoterTask { provider, voter, params: None, anchored: false };
+    let mut backoff = Backoff::new(retry_policy(&task.provider.settings));
+    while !stop.is_stopping() {
+        let wait = match task.run_round(&stop).await? {
+            Round::Done => {
+                backoff.reset();
+                task.provider.settings.poll_interval
+            }
+            Round::Unreachable => backoff.next(task.provider.entropy.next_u64().unwrap_or(0)),
+        };
+        task.show();
+        if stop.sleep(wait).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+enum Round {
+    Done,
+    Unreachable,
+}
+
+struct VoterTask {
+    provider: Arc<Provider>,
+    voter: Voter,
+    params: Option<(FinalityParams, u32)>,
+    anchored: bool,
+}
+
+impl VoterTask {
+    async fn run_round(&mut self, stop: &Stop) -> Result<Round, TaskError> {
+        let observation = match self.observe().await {
+            Ok(observation) => observation,
+            Err(error) => {
+                self.voter.on_event(Event::Unreachable(error.to_string()));
+                return Ok(Round::Unreachable);
+            }
+        };
+        self.anchor(&observation).await?;
+        let mut actions: VecDeque<_> = self.voter.on_event(Event::Observed(Box::new(observation))).into();
+        while let Some(action) = actions.pop_front() {
+            if stop.is_stopping() {
+                break;
+            }
+            let event = match action {
+                Action::Ask(questions) => Event::Answered(self.answer_all(questions).await),
+                Action::Vote(ballots) => Event::Decided(self.vote(ballots).await?),
+            };
+            actions.extend(self.voter.on_event(event));
+        }
+        Ok(Round::Done)
+    }
+
+    async fn observe(&mut self) -> Result<Observation, ChainError> {
+        let (provider, key) = (&self.provider, &self.provider.subject.finality_provider);
+        let chain = provider.chain.as_ref();
+        let params = match self.params {
+            Some((params, rounds)) if rounds > 0 => (params, rounds - 1),
+            Some(_) | None => {
+                (provider.ask("parameters", chain.fetch_finality_params()).await?, PARAMS_ROUNDS)
+            }
+        };
+        let (head, record, activated, last_finalised, last_finalised_epoch, commitments) = tokio::try_join!(
+            provider.ask("the tip", chain.fetch_head()),
+            provider.ask("the finality provider", chain.fetch_finality_provider(key)),
+            provider.ask("the activated height", chain.fetch_activated_height()),
+            provider.ask("the last final block", chain.fetch_last_finalised()),
+            provider.ask("the last final epoch", chain.fetch_last_finalised_epoch()),
+            provider.ask("randomness commitments", chain.fetch_randomness_commitments(key)),
+        )?;
+        self.params = Some(params);
+        Ok(Observation {
+            tip: head.height,
+            syncing: head.catching_up,
+            activated,
+            last_finalised: last_finalised.map(|block| block.height),
+            last_finalised_epoch,
+            params: params.0,
+            standing: record.map(|record| Standing {
+                slashed: record.slashed.is_some(),
+                jailed: record.jailed,
+                highest_voted: record.highest_voted_height,
+            }),
+            commitments,
+        })
+    }
+
+    /// Before the first signature: if the chain has a vote of ours above everything in the sign records, then these are
+    /// not the records that vote was made under, and nothing up to its height may be signed.
+    async fn anchor(&mut self, observation: &Observation) -> Result<(), TaskError> {
+        let Some(standing) = observation.standing.filter(|_| !self.anchored) else { return Ok(()) };
+        let voted = standing.highest_voted;
+        let provider = &self.provider;
+        let recorded = provider.manager.records().highest(&provider.subject).unwrap_or(PosHeight::new(0));
+        if voted > recorded {
+            tracing::error!(
+                finality_provider = %provider.subject.finality_provider,
+                pos_height = voted.to_u64(),
+                recorded = recorded.to_u64(),
+                "the chain has a vote that is not in the sign records; nothing is signed up to its height"
+            );
+            let raise = move |p: &Provider| p.manager.records().record_watermark(&p.subject, voted);
+            provider.sign(raise).await?.map_err(records_failed)?;
+        }
+        self.anchored = true;
+        Ok(())
+    }
+
+    async fn answer_all(&self, questions: Vec<Question>) -> Vec<(PosHeight, Answer)> {
+        let answers = questions.into_iter().map(|question| async move {
+            let answer = self.answer(question).await;
+            (question.height(), answer.unwrap_or_else(|error| Answer::Unknown(error.to_string())))
+        });
+        let answers: Vec<_> = stream::iter(answers).buffered(QUESTIONS_AT_ONCE).collect().await;
+        for _ in answers.iter().filter(|(_, answer)| *answer == Answer::Powerless) {
+            self.provider.meters.powerless(&self.provider.subject.finality_provider);
+        }
+        answers
+    }
+
+    async fn answer(&self, question: Question) -> Result<Answer, ChainError> {
+        let (provider, key) = (&self.provider, &self.provider.subject.finality_provider);
+        let chain = provider.chain.as_ref();
+        let height = question.height();
+        let voted = match question {
+            Question::Power(_) => false,
+            Question::VoteAndPower(_) => {
+                provider.ask("votes", chain.fetch_votes(height)).await?.contains(key)
+            }
+        };
+        let power = provider.ask("voting power", chain.fetch_voting_power(key, height)).await?;
+        let block = match power {
+            VotingPower::Has(_) => provider.ask("the block", chain.fetch_indexed_block(height)).await?,
+            VotingPower::None | VotingPower::NoTable => None,
+        };
+        Ok(answer(power, block, voted))
+    }
+
+    /// Signs and submits votes and returns what became of each.
+    async fn vote(&self, ballots: Vec<Ballot>) -> Result<Vec<(PosHeight, Verdict)>, TaskError> {
+        let signed = self.provider.sign(move |provider| sign_all(provider, &ballots)).await??;
+        let mut verdicts = Vec::new();
+        let mut votes = Vec::new();
+        for (height, outcome) in signed {
+            match outcome {
+                Ok(vote) => votes.push(vote),
+                Err(refused) => verdicts.push((height, refused)),
+            }
+        }
+        verdicts.extend(self.submit(votes).await);
+        self.note(&verdicts)?;
+        Ok(verdicts)
+    }
+
+    async fn submit(&self, votes: Vec<SignedVote>) -> Vec<(PosHeight, Verdict)> {
+        if votes.is_empty() {
+            return Vec::new();
+        }
+        let heights: Vec<_> = votes.iter().map(|vote| vote.message.height).collect();
+        let messages =
+            votes.into_iter().map(|vote| ChainMessage::AddFinalitySignature(Box::new(vote))).collect();
+        let submission = self.provider.submitter.submit(messages);
+        let lost = |text: String| {
+            heights.iter().map(|height| (*height, Verdict::FateUnknown(text.clone()))).collect()
+        };
+        match tokio::time::timeout(self.provider.settings.submit_timeout, submission).await {
+            Err(_) => lost("the chain did not say in time what became of it".to_owned()),
+            Ok(Err(error)) => lost(error.to_string()),
+            Ok(Ok(outcomes)) => {
+                let verdicts = outcomes.iter().map(verdict);
+                let missing = std::iter::repeat(Verdict::FateUnknown("the chain gave no outcome".to_owned()));
+                heights.iter().copied().zip(verdicts.chain(missing)).collect()
+            }
+        }
+    }
+
+    /// Counts, logs and remembers what became of votes.
+    fn note(&self, verdicts: &[(PosHeight, Verdict)]) -> Result<(), TaskError> {
+        let provider = &self.provider;
+        let key = &provider.subject.finality_provider;
+        for (height, verdict) in verdicts {
+            let pos_height = height.to_u64();
+            match verdict {
+                Verdict::Stored => {
+                    provider.meters.vote_stored(key);
+                    tracing::info!(finality_provider = %key, pos_height, "voted");
+                }
+                Verdict::GivenUp(reason) => {
+                    provider.meters.double_sign_refused(key);
+                    tracing::error!(finality_provider = %key, pos_height, reason, "height given up");
+                }
+                Verdict::Closed | Verdict::Void(_) => {
+                    tracing::info!(finality_provider = %key, pos_height, ?verdict, "no vote is taken any more");
+                }
+                Verdict::Later(_) | Verdict::FateUnknown(_) | Verdict::Jailed => {
+                    provider.meters.vote_failed(key);
+                    tracing::warn!(finality_provider = %key, pos_height, ?verdict, "vote did not get through");
+                }
+                Verdict::Slashed => {
+                    tracing::error!(finality_provider = %key, pos_height, "the finality provider is slashed");
+                }
+            }
+        }
+        let highest =
+            verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Stored).map(|(h, _)| *h).max();
+        let Some(height) = highest else { return Ok(()) };
+        let at = provider.clock.since_epoch().as_secs();
+        provider.records.record_vote(&provider.subject, LastVote { height, at }).map_err(store_failed)
+    }
+
+    fn show(&self) {
+        let provider = &self.provider;
+        provider.board.show_voter(&provider.subject, &self.voter);
+        provider.meters.show_voter(&provider.subject.finality_provider, &self.voter);
+        match self.voter.reason() {
+            None => provider.health.ok(),
+            Some(reason) => provider.health.degraded(reason.to_string()),
+        }
+    }
+}
+
+type Signed = Vec<(PosHeight, Result<SignedVote, Verdict>)>;
+
+/// Signs every ballot whose vote is safe; a refused one does not hold up the others.
+fn sign_all(provider: &Provider, ballots: &[Ballot]) -> Result<Signed, TaskError> {
+    let mut signed = Vec::with_capacity(ballots.len());
+    for ballot in ballots {
+        let commitment = CommittedRandomness {
+            start_height: ballot.commitment.start_height,
+            count: ballot.commitment.count,
+            root: ballot.commitment.root,
+        };
+        let vote = unless_fatal(provider.manager.vote(&provider.subject, ballot.message, &commitment))?;
+        signed.push((ballot.message.height, vote.map_err(refusal)));
+    }
+    Ok(signed)
+}
+
+fn refusal(error: SigningError) -> Verdict {
+    let text = error.to_string();
+    match error {
+        SigningError::NotSafe(_) => Verdict::GivenUp(text),
+        SigningError::UnknownKey(_)
+        | SigningError::Tree(_)
+        | SigningError::Sign(_)
+        | SigningError::Faulty(_) => Verdict::Later(text),
+    }
+}

@@ -1,5 +1,7 @@
 //! The contract suite on everything that gives the ports: the simulator, the simulator through JSON-RPC, a real node.
 
+#![allow(clippy::unwrap_used)]
+
 use btc_staking_bitcoin_node::{
     bitcoind::{Bitcoind, BitcoindConfig},
     contract,

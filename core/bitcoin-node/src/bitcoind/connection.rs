@@ -203,12 +203,19 @@ impl Connection {
 }
 
 fn kind_of_transport(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> NodeErrorKind {
-    match cause.downcast_ref::<bitreq_http_async::Error>() {
-        Some(bitreq_http_async::Error::Http(answer)) => match answer.status_code {
+    if let Some(bitreq_http_async::Error::Http(answer)) = cause.downcast_ref() {
+        return match answer.status_code {
             401 | 403 | 404 | 405 => NodeErrorKind::Misconfigured,
             _ => NodeErrorKind::Transient,
-        },
-        _ => NodeErrorKind::Transient,
+        };
+    }
+    // The status was fine and the body was no JSON: whoever answers there is no bitcoind.
+    let first: &(dyn std::error::Error + 'static) = cause;
+    let mut chain = std::iter::successors(Some(first), |error| error.source());
+    if chain.any(|error| error.is::<serde_json::Error>()) {
+        NodeErrorKind::Broken
+    } else {
+        NodeErrorKind::Transient
     }
 }
 
@@ -256,6 +263,50 @@ mod tests {
     fn a_password_is_not_printed() {
         let auth = Auth::UserPassword { user: "alice".into(), password: Zeroizing::new("secret".into()) };
         assert!(!format!("{auth:?}").contains("secret"));
+    }
+
+    #[test]
+    fn codes_tell_waiting_from_acting() {
+        for (code, kind) in [
+            (-28, NodeErrorKind::Transient),
+            (-9, NodeErrorKind::Transient),
+            (-10, NodeErrorKind::Transient),
+            (-32601, NodeErrorKind::Misconfigured),
+            (-1, NodeErrorKind::Broken),
+            (-32603, NodeErrorKind::Broken),
+        ] {
+            let failure = RpcFailure::Refused { code, message: "Loading block index…".into() };
+            assert_eq!(NodeError::from(failure).kind, kind, "{code}");
+        }
+    }
+
+    #[tokio::test]
+    async fn answers_of_other_servers_are_told_apart() {
+        let served = |answer: &'static str| async move {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let serving = tokio::spawn(async move {
+                use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _ = stream.read(&mut [0; 4096]).await.unwrap();
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            });
+            let auth = Auth::UserPassword { user: "a".into(), password: Zeroizing::new("b".into()) };
+            let connection = Connection::new(BitcoindConfig::new(address.to_string(), auth)).unwrap();
+            let failure = connection.call("getblockcount", &[]).await.unwrap_err();
+            serving.await.unwrap();
+            NodeError::from(failure).kind
+        };
+        for (answer, kind) in [
+            ("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n", NodeErrorKind::Misconfigured),
+            ("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", NodeErrorKind::Misconfigured),
+            ("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", NodeErrorKind::Transient),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", NodeErrorKind::Broken),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", NodeErrorKind::Broken),
+            ("SSH-2.0-OpenSSH_9.2\r\n\r\n", NodeErrorKind::Transient),
+        ] {
+            assert_eq!(served(answer).await, kind, "{answer}");
+        }
     }
 
     #[tokio::test]

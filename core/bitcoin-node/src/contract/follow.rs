@@ -90,7 +90,7 @@ async fn verify_seen(
     let header = call("fetch_header", bench.node.fetch_header(&block.hash).await)?;
     let (header, _) = present("its header is known", header)?;
     let verified = confirmation.inclusion_proof().verify(&txid, &header.merkle_root);
-    require("its proof leads to the header", verified.is_ok(), &verified)?;
+    require("its proof leads to the header", verified.is_ok(), verified)?;
     let spend = present("a watched output's spend is seen", watch.spend(&outpoint))?;
     require("by the transaction", spend.spender == *confirmation && spend.input_index == 0, spend)
 }

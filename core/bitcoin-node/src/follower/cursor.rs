@@ -59,7 +59,7 @@ impl Cursor {
         self.start
     }
 
-    /// Number of blocks remembered at most: the deepest reorg that can be followed.
+    /// Number of blocks remembered at most. A reorg that replaces fewer is followed.
     pub fn window(&self) -> u32 {
         self.window
     }

@@ -279,3 +279,44 @@ impl Chain {
         }
     }
 }
+
+#[cfg(test)]
+impl Chain {
+    /// Plays the best chain on an empty set of outputs and compares.
+    pub(super) fn check_against_replay(&self) {
+        let mut coins: HashMap<OutPoint, Coin> = HashMap::new();
+        let mut places: HashMap<Txid, BlockHash> = HashMap::new();
+        let mut minted = bitcoin::Amount::ZERO;
+        for hash in self.best.iter().skip(1) {
+            let Stored { block, height, .. } = &self.blocks[hash];
+            let mut fees = bitcoin::Amount::ZERO;
+            for tx in &block.txdata {
+                let txid = tx.compute_txid();
+                places.insert(txid, *hash);
+                if !tx.is_coinbase() {
+                    let spent = tx.input.iter().map(|input| {
+                        coins
+                            .remove(&input.previous_output)
+                            .expect("spent once, after it was made")
+                            .output
+                            .value
+                    });
+                    let paid_in: bitcoin::Amount = spent.sum();
+                    fees += paid_in - tx.output.iter().map(|output| output.value).sum();
+                }
+                for (vout, output) in (0..).zip(&tx.output) {
+                    if !output.script_pubkey.is_op_return() {
+                        let coin =
+                            Coin { output: output.clone(), height: *height, coinbase: tx.is_coinbase() };
+                        coins.insert(OutPoint { txid, vout }, coin);
+                    }
+                }
+            }
+            minted += block.txdata[0].output[0].value - fees;
+        }
+        let unspent: bitcoin::Amount = coins.values().map(|coin| coin.output.value).sum();
+        assert_eq!(unspent, minted);
+        assert!(self.coins == coins, "the unspent outputs are not those of the best chain");
+        assert!(self.tx_blocks == places, "the transaction index is not that of the best chain");
+    }
+}

@@ -64,16 +64,18 @@ fn find_block<'a>(node: &'a Node, params: &Params<'_>) -> Result<(BlockRef, &'a 
 }
 
 fn get_block_header(node: &Node, params: &Params<'_>) -> Answer {
+    let verbose = params.level(1, "verbose", 1)?;
     let (block_ref, stored) = find_block(node, params)?;
-    if params.level(1, "verbose", 1)? == 0 {
+    if verbose == 0 {
         return Ok(json!(encode::serialize_hex(&stored.block.header)));
     }
     Ok(answers::header(node, block_ref, stored))
 }
 
 fn get_block(node: &Node, params: &Params<'_>) -> Answer {
+    let verbosity = params.level(1, "verbosity", 1)?;
     let (block_ref, stored) = find_block(node, params)?;
-    match params.level(1, "verbosity", 1)? {
+    match verbosity {
         0 => Ok(json!(encode::serialize_hex(&stored.block))),
         1 => Ok(answers::block(node, block_ref, stored, |tx| json!(tx.compute_txid()))),
         _ => Ok(answers::block(node, block_ref, stored, answers::transaction)),

@@ -10,6 +10,7 @@ mod effects;
 mod readers;
 
 use crate::{
+    event::ChainEvent,
     message::{ChainMessage, MessageOutcome},
     ports::{
         ChainError, ChainHead, CheckpointParams, ErrorKind, FinalityParams, FinalityProvider, IndexedBlock,
@@ -71,6 +72,8 @@ pub struct ChainState {
     pub last_finalised_epoch: Epoch,
     /// Evidence.
     pub evidences: Vec<Evidence>,
+    /// What happened, by block. A height without entry had no events.
+    pub events: BTreeMap<PosHeight, Vec<ChainEvent>>,
     /// Balances in the base denomination.
     pub balances: BTreeMap<AccountAddress, u128>,
     /// Rewards by account.
@@ -109,6 +112,7 @@ impl ChainState {
             epoch: Epoch::new(1),
             last_finalised_epoch: Epoch::new(0),
             evidences: Vec::new(),
+            events: BTreeMap::new(),
             balances: BTreeMap::new(),
             rewards: BTreeMap::new(),
         }

@@ -7,8 +7,10 @@
 pub mod connect;
 pub mod contract;
 pub mod double;
+pub mod event;
 pub mod message;
 pub mod ports;
 
+pub use event::{ChainEvent, EventFollower, EventReader};
 pub use message::{ChainMessage, MessageOutcome, Refusal, RefusalKind};
 pub use ports::*;

@@ -180,6 +180,8 @@ pub enum RefusalKind {
     NotACommitteeMember,
     /// `btcstaking/1110`
     InvalidCovenantSignature,
+    /// `btcstaking/1110` by text: the delegation is unbonded or expired, there is nothing left to sign.
+    DelegationEnded,
     /// Staking transaction not deep enough yet (`btcstaking/1108`, by text).
     NotDeepEnough,
     /// `btcstaking/1124`

@@ -1,7 +1,11 @@
 //! The reading ports of the double.
 
 use super::ScriptedChain;
-use crate::{message::RewardKind, ports::*};
+use crate::{
+    event::{ChainEvent, EventReader},
+    message::RewardKind,
+    ports::*,
+};
 use async_trait::async_trait;
 use bitcoin::{BlockHash, Txid};
 use btc_staking_protocol::{
@@ -157,5 +161,18 @@ impl AccountReader for ScriptedChain {
     }
     async fn fetch_rewards(&self, account: &AccountAddress) -> Result<Vec<(RewardKind, u128)>> {
         self.read("rewards", |state| Ok(state.rewards.get(account).cloned().unwrap_or_default()))
+    }
+}
+
+#[async_trait]
+impl EventReader for ScriptedChain {
+    async fn fetch_events(&self, height: PosHeight) -> Result<Listing<ChainEvent>> {
+        self.read("events", |state| {
+            if height > state.head.height {
+                return Err(ChainError::new(ErrorKind::NotYet, format!("block {height} lies ahead")));
+            }
+            let items = state.events.get(&height).cloned().unwrap_or_default();
+            Ok(Listing { items, malformed: Vec::new() })
+        })
     }
 }

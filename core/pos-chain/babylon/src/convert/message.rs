@@ -256,7 +256,11 @@ fn decode_report(message: &MsgBTCUndelegate) -> Result<(AccountAddress, ChainMes
     Ok((signer(&message.signer)?, ChainMessage::ReportUndelegation(Box::new(report))))
 }
 
-fn decode_secret(field: &str, bytes: &[u8]) -> Result<RecoveredSecret> {
+/// Decodes a recovered secret key, 32 bytes big-endian.
+///
+/// # Errors
+/// [`Problem::Length`], or [`Problem::Signature`] for a number that is no key.
+pub fn decode_secret(field: &str, bytes: &[u8]) -> Result<RecoveredSecret> {
     let bytes: [u8; 32] = decode_array(field, bytes)?;
     let secret = FinalityProviderSecret::from_bytes(&bytes)
         .map_err(|error| InvalidField::new(field, Problem::Signature(error.to_string())))?;

@@ -1,0 +1,124 @@
+//! Reads a Babylon chain over `abci_query`: every reading port of `pos-chain`.
+//!
+//! Lists are followed to their last page with bounded pages and a bounded total. Pages are read by key, so that no
+//! member is seen twice; each page is as of its own height. Members of a list that do not convert are reported beside
+//! the others. Spec: `wire.md` 4.5, 5.
+
+mod account;
+mod delegations;
+mod events;
+mod finality;
+mod params;
+mod query;
+
+use crate::rpc::{HttpRpc, InvalidEndpoints, Rpc};
+use async_trait::async_trait;
+use btc_staking_pos_chain::{ChainError, ChainHead, ErrorKind, HeadReader, Result};
+use btc_staking_protocol::height::PosHeight;
+use std::{sync::Arc, time::Duration};
+use thiserror::Error;
+
+/// Reads one chain. Clones share connections.
+#[derive(Clone)]
+pub struct BabylonReader {
+    rpc: Arc<dyn Rpc>,
+    limits: Limits,
+}
+
+/// How much a list may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Members asked for at once. A page of 500 delegations of a nine-member committee has about 6 MB.
+    pub page: u64,
+    /// Members of a whole list; more is an error, because memory is finite.
+    pub total: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { page: 500, total: 1_000_000 }
+    }
+}
+
+/// The node belongs to another network, or could not be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum WrongNetwork {
+    /// Another chain id.
+    #[error("node is on chain {found:?}, the configuration says {expected:?}")]
+    ChainId {
+        /// What the node says.
+        found: String,
+        /// What was configured.
+        expected: String,
+    },
+    /// No answer.
+    #[error("node could not be asked for its chain id")]
+    Unknown(#[source] ChainError),
+}
+
+impl WrongNetwork {
+    /// Whether trying again may help.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::ChainId { .. } => false,
+            Self::Unknown(error) => error.is_transient(),
+        }
+    }
+}
+
+impl BabylonReader {
+    /// Reads through `rpc`.
+    pub fn new(rpc: Arc<dyn Rpc>) -> Self {
+        Self { rpc, limits: Limits::default() }
+    }
+
+    /// Reads over HTTP from the first of `urls` that answers; `timeout` bounds each call.
+    ///
+    /// # Errors
+    /// [`InvalidEndpoints`]; nothing is sent yet.
+    pub fn over_http(urls: &[String], timeout: Duration) -> std::result::Result<Self, InvalidEndpoints> {
+        Ok(Self::new(Arc::new(HttpRpc::new(urls, timeout)?)))
+    }
+
+    /// Replaces the limits of lists.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The connection, for a [`BabylonSender`](crate::sender::BabylonSender) beside this reader.
+    pub fn rpc(&self) -> Arc<dyn Rpc> {
+        Arc::clone(&self.rpc)
+    }
+
+    /// Asks the node for its chain id and compares it.
+    ///
+    /// # Errors
+    /// [`WrongNetwork`] with both ids, or why the node could not be asked.
+    pub async fn check_network(&self, expected: &str) -> std::result::Result<(), WrongNetwork> {
+        let head = self.fetch_head().await.map_err(WrongNetwork::Unknown)?;
+        if head.chain_id == expected {
+            return Ok(());
+        }
+        Err(WrongNetwork::ChainId { found: head.chain_id, expected: expected.to_owned() })
+    }
+}
+
+#[async_trait]
+impl HeadReader for BabylonReader {
+    async fn fetch_head(&self) -> Result<ChainHead> {
+        let status = self.rpc.status().await.map_err(|error| error.into_chain_error("status"))?;
+        if status.network.is_empty() {
+            return Err(ChainError::new(ErrorKind::Broken, "status: node names no chain id"));
+        }
+        Ok(ChainHead {
+            chain_id: status.network,
+            height: PosHeight::new(status.latest_height),
+            catching_up: status.catching_up,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

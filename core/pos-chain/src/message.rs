@@ -178,10 +178,8 @@ pub enum RefusalKind {
     DelegationNotFound,
     /// `btcstaking/1107`
     NotACommitteeMember,
-    /// `btcstaking/1110`
+    /// `btcstaking/1110`, unless the delegation has ended meanwhile, which is [`RefusalKind::Other`].
     InvalidCovenantSignature,
-    /// `btcstaking/1110` by text: the delegation is unbonded or expired, there is nothing left to sign.
-    DelegationEnded,
     /// Staking transaction not deep enough yet (`btcstaking/1108`, by text).
     NotDeepEnough,
     /// `btcstaking/1124`

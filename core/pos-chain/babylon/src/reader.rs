@@ -9,7 +9,7 @@ mod delegations;
 mod events;
 mod finality;
 mod params;
-mod query;
+pub(crate) mod query;
 
 use crate::rpc::{HttpRpc, InvalidEndpoints, Rpc};
 use async_trait::async_trait;

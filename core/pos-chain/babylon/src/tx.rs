@@ -98,8 +98,10 @@ impl GasPrice {
 
     /// Returns the fee of `gas`, rounded up. Saturates far above every balance.
     pub fn fee(self, gas: u64) -> u128 {
-        let scaled = u128::from(gas).saturating_mul(self.0.scaled());
-        scaled.div_ceil(Decimal::ONE.scaled())
+        let (one, gas) = (Decimal::ONE.scaled(), u128::from(gas));
+        let (whole, fraction) = (self.0.scaled() / one, self.0.scaled() % one);
+        // A fraction has less than 60 bits, so its product with 64 bits fits.
+        gas.saturating_mul(whole).saturating_add((gas * fraction).div_ceil(one))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The registered errors, as the tables of `wire.md` 4.6 list them.
 
 use btc_staking_pos_chain::message::RefusalKind::{
-    self, BlockAlreadyFinalised, BlockNotFound, DelegationEnded, DelegationNotFound, FinalityNotActive,
+    self, BlockAlreadyFinalised, BlockNotFound, DelegationNotFound, FinalityNotActive,
     FinalityProviderJailed, FinalityProviderNotFound, FinalityProviderSlashed, HeaderUnknown,
     HeadersRejected, IncludedTooEarly, InsufficientFunds, InvalidCovenantSignature, InvalidRandomness,
     NoVotingPower, NotACommitteeMember, Other, RandomnessNotUsable,
@@ -61,7 +61,7 @@ pub const REGISTRY: [Registered; 127] = [
     entry("btcstaking", 1107, "the BTC staking tx specifies a wrong covenant PK", Refused(NotACommitteeMember)),
     entry("btcstaking", 1108, "the BTC staking tx is not valid", OTHER),
     entry("btcstaking", 1109, "the BTC slashing tx is not valid", OTHER),
-    entry("btcstaking", 1110, "the covenant signature is not valid", ByWords { words: &["unbonded", "expired"], then: DelegationEnded, otherwise: InvalidCovenantSignature }),
+    entry("btcstaking", 1110, "the covenant signature is not valid", ByWords { words: &["unbonded", "expired"], then: Other, otherwise: InvalidCovenantSignature }),
     entry("btcstaking", 1111, "commission cannot be less than min rate", OTHER),
     entry("btcstaking", 1112, "commission cannot be more than one", OTHER),
     entry("btcstaking", 1113, "Unexpected delegation state", OTHER),

@@ -53,7 +53,7 @@ fn failures_mean_what_the_tables_say() {
             "bad adaptor: the covenant signature is not valid",
             no(InvalidCovenantSignature),
         ),
-        ("btcstaking", 1110, "already unbonded: the covenant signature is not valid", no(DelegationEnded)),
+        ("btcstaking", 1110, "already unbonded: the covenant signature is not valid", no(Other)),
         ("btcstaking", 1121, "", no(FinalityProviderJailed)),
         ("btcstaking", 1122, "the finality provider is not jailed", done),
         ("btcstaking", 1123, "the covenant signature is already submitted", done),

@@ -30,6 +30,13 @@ impl Refused {
         self.codespace == "sdk" && self.code == 22
     }
 
+    /// Whether the node, not the chain's rules, is what refused.
+    pub(crate) fn is_trouble(&self) -> bool {
+        let log = self.log.to_lowercase();
+        let of_node = log.contains("unknown query path") || kind_of_text(&log).is_some();
+        of_node || kind_of_status(&log) == ErrorKind::Transient
+    }
+
     fn registered(&self) -> Option<&'static Registered> {
         find_registered(&Failure { codespace: &self.codespace, code: self.code, log: &self.log })
     }

@@ -1,1 +1,269 @@
+//! The reader against a scripted node.
 
+use super::*;
+use crate::{
+    proto::{
+        self, Coin, PageRequest, PageResponse, QueryBalanceRequest, QueryBalanceResponse,
+        btcstaking::*,
+        checkpointing::{
+            QueryLastCheckpointWithStatusRequest, QueryLastCheckpointWithStatusResponse,
+            RawCheckpointResponse,
+        },
+        finality::{self, *},
+        incentive::{QueryRewardGaugesRequest, QueryRewardGaugesResponse, RewardGaugesResponse},
+    },
+    rpc::{
+        AbciAnswer, NodeStatus, RawEvent,
+        fake::{FakeRpc, answered, node_error, refused},
+    },
+};
+use bitcoin::{Txid, hashes::Hash};
+use btc_staking_pos_chain::{
+    AccountReader, DelegationReader, EventReader, EvidenceReader, FinalityProviderReader, FinalityReader,
+    IndexedBlock, ParamsReader, VotingPower, message::RewardKind,
+};
+use btc_staking_protocol::{
+    height::Epoch,
+    keys::{AccountAddress, FinalityProviderPublicKey},
+    params::ParamsVersion,
+};
+use prost::Message;
+use std::collections::BTreeMap;
+
+fn reader() -> (Arc<FakeRpc>, BabylonReader) {
+    let rpc = Arc::new(FakeRpc::default());
+    let reader = BabylonReader::new(Arc::<FakeRpc>::clone(&rpc)).with_limits(Limits { page: 2, total: 6 });
+    (rpc, reader)
+}
+fn provider() -> FinalityProviderPublicKey {
+    "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798".parse().unwrap()
+}
+fn module_error(text: &str) -> AbciAnswer {
+    refused("sdk", 6, &format!("{text}: unknown request"))
+}
+fn page(next: &[u8]) -> Option<PageResponse> {
+    Some(PageResponse { next_key: next.to_vec(), total: 0 })
+}
+
+#[tokio::test]
+async fn another_network_is_refused_with_both_ids() {
+    let (rpc, reader) = reader();
+    assert!(reader.check_network("bbn-1").await.unwrap_err().is_transient());
+    rpc.script().status =
+        Some(NodeStatus { network: "bbn-test-6".into(), latest_height: 9, catching_up: false });
+    let error = reader.check_network("bbn-1").await.unwrap_err();
+    assert_eq!(error, WrongNetwork::ChainId { found: "bbn-test-6".into(), expected: "bbn-1".into() });
+    assert!(error.to_string().contains("bbn-test-6") && error.to_string().contains("bbn-1"));
+    assert_eq!(reader.check_network("bbn-test-6").await, Ok(()));
+}
+
+#[tokio::test]
+async fn what_does_not_exist_is_none_and_what_is_not_known_is_an_error() {
+    let (rpc, reader) = reader();
+    let txid = Txid::from_byte_array([1; 32]);
+    rpc.answer::<QueryBTCDelegationRequest>(module_error("the BTC delegation is not found"));
+    assert_eq!(reader.fetch_delegation(&txid).await, Ok(None));
+    rpc.answer::<QueryBTCDelegationRequest>(refused("sdk", 26, "cannot query with height in the future; x"));
+    assert_eq!(reader.fetch_delegation(&txid).await.unwrap_err().kind, ErrorKind::NotYet);
+    rpc.answer::<QueryBTCDelegationRequest>(refused("sdk", 38, "failed to load state at height 3; x"));
+    assert_eq!(reader.fetch_delegation(&txid).await.unwrap_err().kind, ErrorKind::Pruned);
+    rpc.answer::<QueryBTCDelegationRequest>(refused("sdk", 18, "failed to load state at height 3; x"));
+    assert_eq!(reader.fetch_delegation(&txid).await.unwrap_err().kind, ErrorKind::Pruned);
+    rpc.answer::<QueryBTCDelegationRequest>(refused("undefined", 111_222, "panic"));
+    assert_eq!(reader.fetch_delegation(&txid).await.unwrap_err().kind, ErrorKind::Broken);
+    rpc.answer::<QueryBTCDelegationRequest>(AbciAnswer { value: vec![0xff], ..AbciAnswer::default() });
+    assert_eq!(reader.fetch_delegation(&txid).await.unwrap_err().kind, ErrorKind::Broken);
+    rpc.answer::<QueryFinalityProviderRequest>(module_error("the finality provider is not found"));
+    assert_eq!(reader.fetch_finality_provider(&provider()).await, Ok(None));
+    rpc.answer::<QueryParamsByVersionRequest>(module_error("the parameters are not found"));
+    let unknown = reader.fetch_staking_params_version(ParamsVersion(9)).await;
+    assert_eq!(unknown.unwrap_err().kind, ErrorKind::NotYet);
+}
+
+#[tokio::test]
+async fn power_has_three_answers() {
+    let (rpc, reader) = reader();
+    let height = PosHeight::new(5);
+    type Request = QueryFinalityProviderPowerAtHeightRequest;
+    let power = |voting_power| answered(&QueryFinalityProviderPowerAtHeightResponse { voting_power });
+    let table = [
+        (power(7), VotingPower::Has(7)),
+        (power(0), VotingPower::None),
+        (module_error("the finality provider is not found"), VotingPower::None),
+        (module_error("voting power table has not been updated"), VotingPower::NoTable),
+    ];
+    for (answer, expected) in table {
+        rpc.answer::<Request>(answer);
+        assert_eq!(reader.fetch_voting_power(&provider(), height).await, Ok(expected));
+    }
+}
+
+#[tokio::test]
+async fn blocks_and_activation_that_are_not_there_are_none() {
+    let (rpc, reader) = reader();
+    rpc.answer::<QueryBlockRequest>(module_error("Block is not found"));
+    assert_eq!(reader.fetch_indexed_block(PosHeight::new(9)).await, Ok(None));
+    rpc.answer::<QueryActivatedHeightRequest>(module_error("the BTC staking protocol is not activated yet"));
+    assert_eq!(reader.fetch_activated_height().await, Ok(None));
+    let block = finality::IndexedBlock { height: 8, app_hash: vec![3; 32], finalized: true };
+    rpc.answer::<QueryBlockRequest>(answered(&QueryBlockResponse { block: Some(block.clone()) }));
+    let other = reader.fetch_indexed_block(PosHeight::new(9)).await.unwrap_err();
+    assert_eq!(other.kind, ErrorKind::Broken, "asked for 9, got 8");
+    rpc.answer::<QueryListBlocksRequest>(answered(&QueryListBlocksResponse {
+        blocks: vec![block],
+        pagination: None,
+    }));
+    let last = IndexedBlock { height: PosHeight::new(8), app_hash: [3; 32], finalised: true };
+    assert_eq!(reader.fetch_last_finalised().await, Ok(Some(last)));
+    rpc.answer::<QueryListBlocksRequest>(answered(&QueryListBlocksResponse::default()));
+    assert_eq!(reader.fetch_last_finalised().await, Ok(None));
+}
+
+#[tokio::test]
+async fn before_anything_is_final_the_last_epoch_is_zero() {
+    let (rpc, reader) = reader();
+    type Request = QueryLastCheckpointWithStatusRequest;
+    for answer in [
+        refused("sdk", 18, "no raw checkpoint with status FINALIZED: invalid request"),
+        module_error("raw checkpoint does not exist"),
+    ] {
+        rpc.answer::<Request>(answer);
+        assert_eq!(reader.fetch_last_finalised_epoch().await, Ok(Epoch::new(0)));
+    }
+    let raw_checkpoint = Some(RawCheckpointResponse { epoch_num: 4, ..RawCheckpointResponse::default() });
+    rpc.answer::<Request>(answered(&QueryLastCheckpointWithStatusResponse { raw_checkpoint }));
+    assert_eq!(reader.fetch_last_finalised_epoch().await, Ok(Epoch::new(4)));
+}
+
+#[tokio::test]
+async fn a_list_is_followed_by_key_to_its_end() {
+    let (rpc, reader) = reader();
+    let entry = PubRandCommitResponse { num_pub_rand: 10, commitment: vec![1; 32], epoch_num: 2 };
+    for (start, next) in [(200u64, b"k1".as_slice()), (100, b"k2"), (300, b"")] {
+        let map = BTreeMap::from([(start, entry.clone())]);
+        let response = QueryListPubRandCommitResponse { pub_rand_commit_map: map, pagination: page(next) };
+        rpc.answer::<QueryListPubRandCommitRequest>(answered(&response));
+    }
+    let commitments = reader.fetch_randomness_commitments(&provider()).await.unwrap();
+    let starts: Vec<_> = commitments.iter().map(|commitment| commitment.start_height.to_u64()).collect();
+    assert_eq!(starts, [100, 200, 300]);
+    let pages: Vec<PageRequest> = rpc
+        .script()
+        .requests
+        .iter()
+        .map(|(_, data)| QueryListPubRandCommitRequest::decode(data.as_slice()).unwrap().pagination.unwrap())
+        .collect();
+    let keys: Vec<_> = pages.iter().map(|page| page.key.clone()).collect();
+    assert_eq!(keys, [b"".to_vec(), b"k1".to_vec(), b"k2".to_vec()]);
+    assert!(pages.iter().all(|page| page.limit == 2 && !page.count_total));
+}
+
+#[tokio::test]
+async fn a_list_that_does_not_end_or_does_not_move_is_an_error() {
+    let (rpc, reader) = reader();
+    let many = |next: &[u8], count| QueryFinalityProvidersResponse {
+        finality_providers: vec![FinalityProviderResponse::default(); count],
+        pagination: page(next),
+    };
+    for number in 0..10u8 {
+        rpc.answer::<QueryFinalityProvidersRequest>(answered(&many(&[number], 2)));
+    }
+    assert_eq!(reader.fetch_finality_providers().await.unwrap_err().kind, ErrorKind::Broken);
+    rpc.script().answers.clear();
+    for _ in 0..2 {
+        rpc.answer::<QueryFinalityProvidersRequest>(answered(&many(b"same", 1)));
+    }
+    assert_eq!(reader.fetch_finality_providers().await.unwrap_err().kind, ErrorKind::Broken);
+    rpc.script().answers.clear();
+    rpc.answer::<QueryFinalityProvidersRequest>(answered(&many(b"more", 0)));
+    assert_eq!(reader.fetch_finality_providers().await.unwrap_err().kind, ErrorKind::Broken);
+}
+
+#[tokio::test]
+async fn a_malformed_member_is_told_beside_the_others() {
+    let (rpc, reader) = reader();
+    let good = FinalityProviderResponse {
+        description: Some(proto::Description::default()),
+        commission: "0".into(),
+        addr: AccountAddress::from_bytes("bbn", &[4; 20]).unwrap().bech32().into(),
+        btc_pk: provider().to_bytes().to_vec(),
+        commission_info: Some(CommissionInfo {
+            max_rate: "1000000000000000000".into(),
+            max_change_rate: "0".into(),
+            update_time: None,
+        }),
+        ..FinalityProviderResponse::default()
+    };
+    let bad = FinalityProviderResponse { commission: "0.03".into(), ..good.clone() };
+    let response = QueryFinalityProvidersResponse { finality_providers: vec![bad, good], pagination: None };
+    rpc.answer::<QueryFinalityProvidersRequest>(answered(&response));
+    let listing = reader.fetch_finality_providers().await.unwrap();
+    assert_eq!(listing.items.len(), 1);
+    assert!(listing.malformed[0].contains("commission"), "{:?}", listing.malformed);
+    let bad = BTCDelegationResponse { staker_addr: "bbn1x".into(), ..BTCDelegationResponse::default() };
+    let response = QueryBTCDelegationsResponse { btc_delegations: vec![bad], pagination: None };
+    rpc.answer::<QueryBTCDelegationsRequest>(answered(&response));
+    assert_eq!(reader.fetch_delegations(None).await.unwrap().malformed.len(), 1);
+}
+
+#[tokio::test]
+async fn evidence_that_is_listed_twice_is_returned_once() {
+    let (rpc, reader) = reader();
+    let evidence = |height| EvidenceResponse {
+        fp_btc_pk_hex: provider().to_string(),
+        block_height: height,
+        pub_rand: vec![1; 32],
+        canonical_app_hash: vec![2; 32],
+        fork_app_hash: vec![3; 32],
+        canonical_finality_sig: Some(vec![4; 32]),
+        fork_finality_sig: vec![5; 32],
+    };
+    let incomplete = EvidenceResponse { canonical_finality_sig: None, ..evidence(7) };
+    let evidences = vec![evidence(7), evidence(7), incomplete.clone(), incomplete];
+    rpc.answer::<QueryListEvidencesRequest>(answered(&QueryListEvidencesResponse {
+        evidences,
+        pagination: None,
+    }));
+    let listing = reader.fetch_evidences(PosHeight::new(1)).await.unwrap();
+    assert_eq!(listing.items.len(), 1);
+    assert_eq!(listing.malformed.len(), 1, "{:?}", listing.malformed);
+}
+
+#[tokio::test]
+async fn balances_and_rewards_are_in_the_base_denomination() {
+    let (rpc, reader) = reader();
+    let account = AccountAddress::from_bytes("bbn", &[4; 20]).unwrap();
+    let coin = |denom: &str, amount: &str| Coin { denom: denom.into(), amount: amount.into() };
+    rpc.answer::<QueryBalanceRequest>(answered(&QueryBalanceResponse { balance: Some(coin("ubbn", "12")) }));
+    assert_eq!(reader.fetch_balance(&account).await, Ok(12));
+    let gauge = RewardGaugesResponse {
+        coins: vec![coin("ibc/x", "1"), coin("ubbn", "10")],
+        withdrawn_coins: vec![coin("ubbn", "4")],
+    };
+    let reward_gauges = BTreeMap::from([("BTC_STAKER".to_owned(), gauge)]);
+    rpc.answer::<QueryRewardGaugesRequest>(answered(&QueryRewardGaugesResponse { reward_gauges }));
+    assert_eq!(reader.fetch_rewards(&account).await, Ok(vec![(RewardKind::BtcStaker, 6)]));
+    rpc.answer::<QueryRewardGaugesRequest>(module_error("reward gauge not found"));
+    assert_eq!(reader.fetch_rewards(&account).await, Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn events_of_a_block_are_read_and_bad_ones_told() {
+    let (rpc, reader) = reader();
+    let event = |kind: &str, key: &str, value: &str| RawEvent {
+        kind: kind.into(),
+        attributes: vec![(key.into(), value.into())],
+    };
+    let expired = "babylon.btcstaking.v1.EventBTCDelegationExpired";
+    let results = crate::rpc::BlockResults {
+        tx_events: vec![event("message", "action", "/x"), event(expired, "staking_tx_hash", "nonsense")],
+        block_events: vec![event(expired, "staking_tx_hash", &format!("\"{}\"", "ab".repeat(32)))],
+    };
+    rpc.script().blocks.insert(4, results);
+    let listing = reader.fetch_events(PosHeight::new(4)).await.unwrap();
+    assert_eq!((listing.items.len(), listing.malformed.len()), (1, 1));
+    assert_eq!(reader.fetch_events(PosHeight::new(5)).await.unwrap_err().kind, ErrorKind::NotYet);
+    let pruned =
+        node_error("height 1 is not available, lowest height is 3").into_chain_error("block_results");
+    assert_eq!(pruned.kind, ErrorKind::Pruned);
+}

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::Duration,
 };
 use tendermint_rpc::{
@@ -19,8 +19,15 @@ use thiserror::Error;
 /// Only silence and malformed answers move on to the next endpoint; a refusal is an answer. A broadcast that timed out
 /// may be repeated at another endpoint: it is the same transaction there.
 pub struct HttpRpc {
-    clients: Vec<HttpClient>,
+    nodes: Vec<Node>,
     current: AtomicUsize,
+    network: Option<String>,
+}
+
+struct Node {
+    client: HttpClient,
+    /// Whether the node named the expected chain id.
+    checked: AtomicBool,
 }
 
 /// Why the endpoints cannot be used.
@@ -48,8 +55,18 @@ impl HttpRpc {
         if urls.is_empty() {
             return Err(InvalidEndpoints::None);
         }
-        let clients = urls.iter().map(|url| client(url, timeout)).collect::<Result<_, _>>()?;
-        Ok(Self { clients, current: AtomicUsize::new(0) })
+        let node = |url: &String| {
+            client(url, timeout).map(|client| Node { client, checked: AtomicBool::new(false) })
+        };
+        let nodes = urls.iter().map(node).collect::<Result<_, _>>()?;
+        Ok(Self { nodes, current: AtomicUsize::new(0), network: None })
+    }
+
+    /// Uses only nodes that name this chain id; each is asked before its first use.
+    #[must_use]
+    pub fn for_network(mut self, chain_id: &str) -> Self {
+        self.network = Some(chain_id.to_owned());
+        self
     }
 
     async fn perform<R>(&self, request: R) -> Result<R::Output, RpcError>
@@ -58,23 +75,42 @@ impl HttpRpc {
         R::Output: Send,
     {
         let first = self.current.load(Ordering::Relaxed);
-        let mut failures = Vec::new();
-        for attempt in 0..self.clients.len() {
-            let index = (first + attempt) % self.clients.len();
-            let failure = match self.clients[index].perform(request.clone()).await {
-                Ok(answer) => {
+        let mut last = RpcError::Unreachable("no endpoint".to_owned());
+        for attempt in 0..self.nodes.len() {
+            let index = first.wrapping_add(attempt) % self.nodes.len();
+            match self.perform_at(&self.nodes[index], request.clone()).await {
+                // A refusal is an answer: another node would refuse alike.
+                answer @ (Ok(_) | Err(RpcError::Refused { .. })) => {
                     self.current.store(index, Ordering::Relaxed);
-                    return Ok(answer);
+                    return answer;
                 }
-                Err(error) => failure(&error),
-            };
-            if let RpcError::Refused { .. } = failure {
-                self.current.store(index, Ordering::Relaxed);
-                return Err(failure);
+                Err(error) => last = error,
             }
-            failures.push(failure);
         }
-        Err(failures.pop().unwrap_or_else(|| RpcError::Unreachable("no endpoint".to_owned())))
+        Err(last)
+    }
+
+    async fn perform_at<R>(&self, node: &Node, request: R) -> Result<R::Output, RpcError>
+    where
+        R: tendermint_rpc::SimpleRequest,
+        R::Output: Send,
+    {
+        self.check_node(node).await?;
+        node.client.perform(request).await.map_err(|error| failure(&error))
+    }
+
+    async fn check_node(&self, node: &Node) -> Result<(), RpcError> {
+        let Some(expected) = &self.network else { return Ok(()) };
+        if node.checked.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let Answer(status) = node.client.perform(StatusCall {}).await.map_err(|error| failure(&error))?;
+        let found = status.node_info.network;
+        if found != *expected {
+            return Err(RpcError::Malformed(format!("node is on chain {found:?}, not on {expected:?}")));
+        }
+        node.checked.store(true, Ordering::Relaxed);
+        Ok(())
     }
 }
 

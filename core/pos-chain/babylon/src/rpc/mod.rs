@@ -3,6 +3,8 @@
 //! [`HttpRpc`] speaks JSON-RPC over HTTP to a list of endpoints and moves on to the next when one does not answer. "Not
 //! yet" and "no more" are told apart from trouble by the texts of the node, since it has no codes for them.
 
+#[cfg(test)]
+pub(crate) mod fake;
 mod http;
 
 use async_trait::async_trait;

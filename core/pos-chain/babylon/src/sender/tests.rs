@@ -1,0 +1,326 @@
+//! The sender against a scripted node.
+
+use super::*;
+use crate::{
+    proto::{BaseAccount, QueryAccountRequest, SimulateRequest},
+    rpc::{
+        RpcError,
+        fake::{FakeRpc, failed, node_error, refused},
+    },
+};
+use bitcoin::{BlockHash, Txid, hashes::Hash};
+use btc_staking_pos_chain::{ErrorKind, message::RewardKind};
+use btc_staking_protocol::inclusion::InclusionProof;
+
+const SECRET: [u8; 32] = [7; 32];
+
+fn config() -> SenderConfig {
+    SenderConfig {
+        deadline: Duration::from_millis(40),
+        poll_interval: Duration::from_millis(1),
+        ..SenderConfig::new("bbn-test")
+    }
+}
+
+/// A node with a funded account at sequence 5, and a sender.
+fn funded(config: SenderConfig) -> (Arc<FakeRpc>, BabylonSender) {
+    let rpc = Arc::new(FakeRpc::default());
+    let key = AccountKey::from_secret(&SECRET).unwrap();
+    let address = key.account().bech32().to_owned();
+    rpc.script().account =
+        Some(BaseAccount { address, account_number: 3, sequence: 5, ..BaseAccount::default() });
+    let sender = BabylonSender::new(Arc::<FakeRpc>::clone(&rpc), key, config).unwrap();
+    (rpc, sender)
+}
+
+/// Refundable.
+fn proof(stake: u8) -> ChainMessage {
+    let proof =
+        InclusionProof { block_hash: BlockHash::from_byte_array([1; 32]), index: 1, siblings: vec![[2; 32]] };
+    ChainMessage::AddInclusionProof { staking_txid: Txid::from_byte_array([stake; 32]), proof }
+}
+/// Not refundable.
+fn withdraw() -> ChainMessage {
+    ChainMessage::WithdrawReward(RewardKind::BtcStaker)
+}
+
+fn simulation_failure(index: usize, text: &str) -> crate::rpc::AbciAnswer {
+    let log = format!(
+        "rpc error: code = Unknown desc = failed to execute message; message index: {index}: {text} with gas used: '57041': unknown request"
+    );
+    refused("sdk", 6, &log)
+}
+
+fn accepted(outcome: &MessageOutcome) -> bool {
+    matches!(outcome, MessageOutcome::Accepted { .. })
+}
+fn refusal(outcome: &MessageOutcome) -> RefusalKind {
+    match outcome {
+        MessageOutcome::Refused(refusal) => refusal.kind,
+        MessageOutcome::Accepted { .. } | MessageOutcome::AlreadyDone(_) => panic!("{outcome:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_batch_is_one_transaction_with_the_simulated_gas_and_its_fee() {
+    let (rpc, sender) = funded(config());
+    let outcomes = sender.submit(vec![proof(1), proof(2)]).await.unwrap();
+    assert!(outcomes.iter().all(accepted));
+    let script = rpc.script();
+    assert_eq!(script.sent.len(), 1);
+    assert_eq!(script.sent[0].messages.len(), 2);
+    assert_eq!(script.sent[0].sequence, 5);
+    // 100,000 simulated, 150 percent, 0.01 ubbn.
+    assert_eq!((script.sent[0].gas_limit, script.sent[0].fee.as_str()), (150_000, "1500ubbn"));
+}
+
+#[tokio::test]
+async fn nothing_is_sent_for_no_messages() {
+    let (rpc, sender) = funded(config());
+    assert_eq!(sender.submit(Vec::new()).await, Ok(Vec::new()));
+    assert!(rpc.script().requests.is_empty());
+}
+
+#[tokio::test]
+async fn refundable_messages_travel_apart_and_order_is_kept() {
+    let (rpc, sender) = funded(config());
+    let outcomes = sender.submit(vec![proof(1), withdraw(), proof(2), proof(3)]).await.unwrap();
+    assert!(outcomes.iter().all(accepted));
+    let script = rpc.script();
+    let counts: Vec<_> = script.sent.iter().map(|tx| tx.messages.len()).collect();
+    assert_eq!(counts, [1, 1, 2]);
+    let sequences: Vec<_> = script.sent.iter().map(|tx| tx.sequence).collect();
+    assert_eq!(sequences, [5, 6, 7]);
+}
+
+#[tokio::test]
+async fn the_same_message_twice_is_never_in_one_transaction() {
+    let (rpc, sender) = funded(config());
+    sender.submit(vec![proof(1), proof(1)]).await.unwrap();
+    assert_eq!(rpc.script().sent.len(), 2);
+}
+
+#[tokio::test]
+async fn a_batch_is_split_around_the_message_that_simulation_names() {
+    let (rpc, sender) = funded(config());
+    rpc.script().simulations.push_back(Ok(simulation_failure(1, "the BTC delegation is not found")));
+    let outcomes = sender.submit(vec![proof(1), proof(2), proof(3)]).await.unwrap();
+    assert!(accepted(&outcomes[0]) && accepted(&outcomes[2]));
+    assert_eq!(refusal(&outcomes[1]), RefusalKind::DelegationNotFound);
+    let script = rpc.script();
+    assert_eq!(script.sent.len(), 1);
+    assert_eq!(script.sent[0].messages.len(), 2);
+}
+
+#[tokio::test]
+async fn what_the_chain_already_has_is_done_and_not_refused() {
+    let (rpc, sender) = funded(config());
+    rpc.script()
+        .simulations
+        .push_back(Ok(simulation_failure(0, "the delegation already has inclusion proof")));
+    let outcomes = sender.submit(vec![proof(1)]).await.unwrap();
+    assert!(matches!(outcomes[0], MessageOutcome::AlreadyDone(_)));
+    assert!(rpc.script().sent.is_empty());
+}
+
+#[tokio::test]
+async fn a_message_that_fails_in_its_block_gets_its_outcome_and_the_others_go_again() {
+    let (rpc, sender) = funded(config());
+    let log = "failed to execute message; message index: 0: x: the BTC staking tx is already used";
+    rpc.script().results.push_back(failed("btcstaking", 1106, log));
+    let outcomes = sender.submit(vec![proof(1), proof(2)]).await.unwrap();
+    assert!(matches!(outcomes[0], MessageOutcome::AlreadyDone(_)));
+    assert!(accepted(&outcomes[1]));
+    // The failed transaction used sequence 5.
+    assert_eq!(rpc.script().sent.iter().map(|tx| tx.sequence).collect::<Vec<_>>(), [5, 6]);
+}
+
+#[tokio::test]
+async fn a_refusal_without_a_name_is_found_by_sending_each_message_alone() {
+    let (rpc, sender) = funded(config());
+    rpc.script().broadcasts.push_back(Ok(failed("undefined", 1, "something is off")));
+    let outcomes = sender.submit(vec![proof(1), proof(2)]).await.unwrap();
+    assert!(outcomes.iter().all(accepted));
+    assert_eq!(rpc.script().sent.len(), 2);
+}
+
+#[tokio::test]
+async fn a_sequence_mismatch_teaches_the_right_sequence() {
+    let log = "account sequence mismatch, expected 9, got 5: incorrect account sequence";
+    for in_simulation in [true, false] {
+        let (rpc, sender) = funded(config());
+        if in_simulation {
+            rpc.script().simulations.push_back(Ok(refused("sdk", 6, &format!("{log}: unknown request"))));
+        } else {
+            rpc.script().broadcasts.push_back(Ok(failed("sdk", 32, log)));
+        }
+        assert!(accepted(&sender.submit(vec![proof(1)]).await.unwrap()[0]));
+        assert_eq!(rpc.script().sent[0].sequence, 9);
+        assert!(accepted(&sender.submit(vec![proof(2)]).await.unwrap()[0]));
+        assert_eq!(rpc.script().sent[1].sequence, 10);
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_lags_behind_is_waited_for_and_no_sequence_is_used_twice() {
+    let (rpc, sender) = funded(config());
+    sender.submit(vec![proof(1)]).await.unwrap();
+    let log = "account sequence mismatch, expected 5, got 6: incorrect account sequence";
+    rpc.script().broadcasts.push_back(Ok(failed("sdk", 32, log)));
+    assert!(accepted(&sender.submit(vec![proof(2)]).await.unwrap()[0]));
+    assert_eq!(rpc.script().sent[1].sequence, 6);
+    rpc.script().broadcasts.extend((0..10_000).map(|_| Ok(failed("sdk", 32, log))));
+    let error = sender.submit(vec![proof(3)]).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Transient);
+    assert_eq!(rpc.script().sent.len(), 2);
+}
+
+#[tokio::test]
+async fn a_transaction_the_node_already_has_counts_as_sent() {
+    let (rpc, sender) = funded(config());
+    rpc.script().broadcasts.push_back(Err(node_error("tx already exists in cache")));
+    assert!(accepted(&sender.submit(vec![proof(1)]).await.unwrap()[0]));
+    assert_eq!(rpc.script().sent.len(), 1);
+}
+
+#[tokio::test]
+async fn a_broadcast_without_answer_is_looked_for_before_anything_is_said() {
+    let (rpc, sender) = funded(config());
+    rpc.script().broadcasts.push_back(Err(RpcError::Unreachable("timeout".into())));
+    rpc.script().unseen = 3;
+    assert!(accepted(&sender.submit(vec![proof(1)]).await.unwrap()[0]));
+}
+
+#[tokio::test]
+async fn a_full_mempool_is_waited_for() {
+    let (rpc, sender) = funded(config());
+    rpc.script().broadcasts.push_back(Err(node_error("mempool is full: number of txs 5000")));
+    rpc.script().broadcasts.push_back(Ok(failed("sdk", 20, "mempool is full")));
+    assert!(accepted(&sender.submit(vec![proof(1)]).await.unwrap()[0]));
+    assert_eq!(rpc.script().sent.len(), 1);
+}
+
+#[tokio::test]
+async fn an_unknown_fate_is_an_error_and_the_account_is_read_again() {
+    let (rpc, sender) = funded(config());
+    rpc.script().unseen = usize::MAX;
+    let error = sender.submit(vec![proof(1)]).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Transient);
+    assert!(error.detail.contains("re-read the chain"), "{}", error.detail);
+    let accounts = |rpc: &FakeRpc| {
+        let path = <QueryAccountRequest as crate::proto::Query>::PATH;
+        rpc.script().requests.iter().filter(|(asked, _)| asked == path).count()
+    };
+    assert_eq!(accounts(&rpc), 1);
+    rpc.script().unseen = 0;
+    sender.submit(vec![proof(2)]).await.unwrap();
+    assert_eq!(accounts(&rpc), 2);
+}
+
+#[tokio::test]
+async fn an_account_nobody_funded_is_told_as_such_for_every_message() {
+    let (rpc, sender) = funded(config());
+    rpc.script().account = None;
+    let outcomes = sender.submit(vec![proof(1), proof(2), withdraw()]).await.unwrap();
+    assert!(outcomes.iter().all(|outcome| refusal(outcome) == RefusalKind::InsufficientFunds));
+    assert!(rpc.script().sent.is_empty());
+}
+
+#[tokio::test]
+async fn missing_funds_are_told_once_and_not_looked_for_in_messages() {
+    let (rpc, sender) = funded(config());
+    let log = "spendable balance 1ubbn is smaller than 1500ubbn: insufficient funds";
+    rpc.script().broadcasts.push_back(Ok(failed("sdk", 5, log)));
+    let outcomes = sender.submit(vec![proof(1), proof(2)]).await.unwrap();
+    assert!(outcomes.iter().all(|outcome| refusal(outcome) == RefusalKind::InsufficientFunds));
+    assert_eq!(rpc.script().simulated, 1);
+}
+
+#[tokio::test]
+async fn running_out_of_gas_in_a_block_is_tried_again_with_twice_the_limit() {
+    let (rpc, sender) = funded(config());
+    rpc.script().results.push_back(failed("sdk", 11, "out of gas in location: WritePerByte: out of gas"));
+    assert!(accepted(&sender.submit(vec![proof(1)]).await.unwrap()[0]));
+    let limits: Vec<_> = rpc.script().sent.iter().map(|tx| tx.gas_limit).collect();
+    assert_eq!(limits, [150_000, 300_000]);
+}
+
+#[tokio::test]
+async fn more_gas_than_a_transaction_may_have_halves_the_batch() {
+    let (rpc, sender) = funded(SenderConfig { max_gas: 149_999, ..config() });
+    rpc.script().simulations.clear();
+    let outcomes = sender.submit(vec![proof(1), proof(2)]).await.unwrap();
+    assert!(outcomes.iter().all(accepted));
+    // Alone, each gets what there is.
+    assert_eq!(rpc.script().sent.iter().map(|tx| tx.gas_limit).collect::<Vec<_>>(), [149_999, 149_999]);
+}
+
+#[tokio::test]
+async fn a_message_sent_from_the_wrong_account_is_refused_here() {
+    use btc_staking_pos_chain::message::{CommissionRates, Description, FinalityProviderRegistration};
+    use btc_staking_protocol::{possession::ProofOfPossession, rate::Decimal};
+    let (rpc, sender) = funded(config());
+    let registration = FinalityProviderRegistration {
+        account: AccountAddress::from_bytes("bbn", &[9; 20]).unwrap(),
+        finality_provider: "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
+            .parse()
+            .unwrap(),
+        possession: ProofOfPossession::Ecdsa([1; 65]),
+        description: Description::default(),
+        commission: CommissionRates {
+            rate: Decimal::ZERO,
+            max_rate: Decimal::ONE,
+            max_change_rate: Decimal::ZERO,
+        },
+    };
+    let message = ChainMessage::CreateFinalityProvider(Box::new(registration));
+    let outcomes = sender.submit(vec![message, proof(1)]).await.unwrap();
+    assert_eq!(refusal(&outcomes[0]), RefusalKind::Other);
+    assert!(accepted(&outcomes[1]));
+    assert_eq!(rpc.script().sent.len(), 1);
+}
+
+#[tokio::test]
+async fn passing_trouble_before_anything_is_sent_is_waited_out_and_lasting_trouble_is_told() {
+    let (rpc, sender) = funded(config());
+    rpc.script().simulations.push_back(Err(RpcError::Unreachable("down".into())));
+    assert!(accepted(&sender.submit(vec![proof(1)]).await.unwrap()[0]));
+    let down = (0..10_000).map(|_| Err(RpcError::Unreachable("down".into())));
+    rpc.script().simulations.extend(down);
+    assert_eq!(sender.submit(vec![proof(2)]).await.unwrap_err().kind, ErrorKind::Transient);
+}
+
+#[tokio::test]
+async fn a_node_without_simulation_is_broken_and_not_a_refusal_of_the_message() {
+    let (rpc, sender) = funded(config());
+    rpc.answer::<SimulateRequest>(refused("sdk", 6, "unknown query path: unknown request"));
+    assert_eq!(sender.submit(vec![proof(1)]).await.unwrap_err().kind, ErrorKind::Broken);
+}
+
+#[tokio::test]
+async fn senders_of_one_account_take_turns() {
+    let (rpc, sender) = funded(config());
+    let sender = Arc::new(sender);
+    let tasks: Vec<_> = (0..8)
+        .map(|stake| {
+            let sender = Arc::clone(&sender);
+            tokio::spawn(async move { sender.submit(vec![proof(stake)]).await })
+        })
+        .collect();
+    for task in tasks {
+        assert!(accepted(&task.await.unwrap().unwrap()[0]));
+    }
+    let sequences: Vec<_> = rpc.script().sent.iter().map(|tx| tx.sequence).collect();
+    assert_eq!(sequences, (5..13).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_configuration_that_cannot_send_is_refused() {
+    let key = || AccountKey::from_secret(&SECRET).unwrap();
+    let make = |config| BabylonSender::new(Arc::new(FakeRpc::default()), key(), config).err();
+    assert_eq!(make(SenderConfig::new("")), Some(InvalidSenderConfig::NoChainId));
+    let low = SenderConfig { gas_percent: 99, ..config() };
+    assert_eq!(make(low), Some(InvalidSenderConfig::GasPercent(99)));
+    let none = SenderConfig { max_messages: 0, ..config() };
+    assert_eq!(make(none), Some(InvalidSenderConfig::Zero("max_messages")));
+}

@@ -1,3 +1,26 @@
 //! One command: a regtest Bitcoin node, the embedded staking chain and all roles; the guided demo.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`cli`] | the command line |
+//! | [`demo`], [`up`], [`chain_only`] | its commands |
+//! | [`network`] | what a devnet consists of |
+//! | [`bitcoin`], [`miner`] | its Bitcoin node and who mines |
+//! | [`roles`], [`processes`] | its programs, and child processes that never outlive it |
+//! | [`keys`] | test keys from a seed |
+//! | [`folder`] | data and logs of a run |
+//! | [`timeline`] | what the terminal shows |
 
 pub mod bitcoin;
+pub mod chain_only;
+pub mod cli;
+pub mod demo;
+pub mod folder;
+pub mod keys;
+pub mod miner;
+pub mod network;
+pub mod processes;
+pub mod roles;
+pub mod signals;
+pub mod timeline;
+pub mod up;

@@ -1,2 +1,7 @@
 //! One command: a regtest Bitcoin node, the embedded staking chain and all roles; the guided demo.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    btc_staking_devnet::cli::main_with(std::env::args_os())
+}

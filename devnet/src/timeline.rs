@@ -1,0 +1,123 @@
+//! What the terminal shows: one line per thing that happened, with the seconds since the start.
+//!
+//! ```text
+//! ── Stakes ─────────────────────────────────────────────
+//!    3.1s   staker A       stakes 0.50000000 BTC to provider 1
+//!    4.2s ✓ staker A       stake is approved by 3 of 5 covenant members            0.6s
+//! ```
+//!
+//! Colours only on a terminal, and not when `NO_COLOR` is set.
+
+use std::{
+    fmt,
+    io::{self, IsTerminal, Write},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// Columns of the name of who does something.
+const WHO: usize = 14;
+/// Columns of a heading's rule.
+const RULE: usize = 78;
+
+/// The story as it is told. Shared by reference; a line is written whole.
+pub struct Timeline {
+    started: Instant,
+    out: Mutex<Box<dyn Write + Send>>,
+    colour: bool,
+}
+
+/// Where a timeline is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// For people who run the command.
+    Stdout,
+    /// Progress beside a result on standard output.
+    Stderr,
+}
+
+#[derive(Clone, Copy)]
+enum Style {
+    Bold,
+    Dim,
+    Green,
+    Red,
+}
+
+impl Timeline {
+    /// A timeline that begins now.
+    pub fn new(target: Target) -> Self {
+        let (out, terminal): (Box<dyn Write + Send>, bool) = match target {
+            Target::Stdout => (Box::new(io::stdout()), io::stdout().is_terminal()),
+            Target::Stderr => (Box::new(io::stderr()), io::stderr().is_terminal()),
+        };
+        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self { started: Instant::now(), out: Mutex::new(out), colour: terminal && !unwanted }
+    }
+
+    /// Time since the beginning.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// A line as it is.
+    pub fn line(&self, text: &str) {
+        self.write(text);
+    }
+
+    /// Begins a chapter.
+    pub fn heading(&self, text: &str) {
+        let rule = "─".repeat(RULE.saturating_sub(text.chars().count()));
+        self.write(&format!("\n{} {}", self.paint(Style::Bold, &format!("── {text}")), self.paint(Style::Dim, &rule)));
+    }
+
+    /// Something that is done.
+    pub fn event(&self, who: &str, what: impl fmt::Display) {
+        self.write(&format!("{}   {} {what}", self.clock(), self.who(who)));
+    }
+
+    /// Something more about the line above.
+    pub fn detail(&self, what: impl fmt::Display) {
+        self.write(&format!("{:26}{}", "", self.paint(Style::Dim, &what.to_string())));
+    }
+
+    /// Something that was checked and holds; `waited` is how long it took.
+    pub fn holds(&self, who: &str, what: impl fmt::Display, waited: Duration) {
+        let waited = self.paint(Style::Dim, &format!("({})", seconds(waited)));
+        self.write(&format!("{} {} {} {what} {waited}", self.clock(), self.paint(Style::Green, "✓"), self.who(who)));
+    }
+
+    /// Something that was checked and does not hold.
+    pub fn fails(&self, who: &str, what: impl fmt::Display) {
+        self.write(&format!("{} {} {} {what}", self.clock(), self.paint(Style::Red, "✗"), self.who(who)));
+    }
+
+    fn clock(&self) -> String {
+        self.paint(Style::Dim, &format!("{:>7}", seconds(self.elapsed())))
+    }
+
+    fn who(&self, who: &str) -> String {
+        self.paint(Style::Bold, &format!("{who:WHO$}"))
+    }
+
+    fn paint(&self, style: Style, text: &str) -> String {
+        let code = match style {
+            Style::Bold => "1",
+            Style::Dim => "2",
+            Style::Green => "32",
+            Style::Red => "31",
+        };
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn write(&self, line: &str) {
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        // Nobody reads any more; the facts are checked all the same.
+        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    }
+}
+
+/// A duration in seconds with one decimal.
+pub fn seconds(duration: Duration) -> String {
+    format!("{:.1}s", duration.as_secs_f64())
+}

@@ -19,7 +19,8 @@ pub fn run(
     block_time: Duration,
 ) -> Result<(), Failure> {
     let genesis = match genesis {
-        Some(file) => Genesis::from_json(&std::fs::read_to_string(file).fail_with(Exit::Usage)?).fail_with(Exit::Usage)?,
+        Some(file) => Genesis::from_json(&std::fs::read_to_string(file).fail_with(Exit::Usage)?)
+            .fail_with(Exit::Usage)?,
         None => Genesis::default_genesis(CHAIN_ID, vec![]),
     };
     let chain_id = genesis.chain_id.clone();

@@ -1,13 +1,6 @@
 //! The command line.
 
-use crate::{
-    bitcoin, demo, chain_only,
-    keys::Seed,
-    network::NetworkOptions,
-    processes,
-    roles::Role,
-    up,
-};
+use crate::{bitcoin, chain_only, demo, keys::Seed, network::NetworkOptions, processes, roles::Role, up};
 use btc_staking_bitcoin_node::regtest;
 use btc_staking_daemon::cli::{self, Exit, FailWith, Failure, Output};
 use clap::{Args, Parser, Subcommand};
@@ -159,11 +152,13 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Command::Demo(args) => {
             let output = if args.json { Output::Json } else { Output::Text };
-            cli::run(output, || demo::run(args.network.options(demo::BLOCK_TIME_MS, demo::BITCOIN_BLOCK_TIME_MS)?, output))
+            cli::run(output, || {
+                demo::run(args.network.options(demo::BLOCK_TIME_MS, demo::BITCOIN_BLOCK_TIME_MS)?, output)
+            })
         }
-        Command::Up(args) => {
-            cli::run(Output::Text, || up::run(args.network.options(up::BLOCK_TIME_MS, up::BITCOIN_BLOCK_TIME_MS)?))
-        }
+        Command::Up(args) => cli::run(Output::Text, || {
+            up::run(args.network.options(up::BLOCK_TIME_MS, up::BITCOIN_BLOCK_TIME_MS)?)
+        }),
         Command::Bitcoind { command } => cli::run(Output::Text, || bitcoind(&command)),
         Command::Chain(args) => cli::run(Output::Text, || {
             let block_time = Duration::from_millis(args.block_time_ms);

@@ -1,12 +1,6 @@
 //! What a devnet consists of: a Bitcoin node, a miner, the staking chain, and the roles as processes.
 
-use crate::{
-    bitcoin::BitcoinNode,
-    folder::RunFolder,
-    keys::Seed,
-    miner::Miner,
-    timeline::Timeline,
-};
+use crate::{bitcoin::BitcoinNode, folder::RunFolder, keys::Seed, miner::Miner, timeline::Timeline};
 use btc_staking_bitcoin_node::bitcoind::Bitcoind;
 use btc_staking_daemon::cli::Failure;
 use btc_staking_devnet_chain::{Genesis, Node, NodeConfig, RunningNode};

@@ -68,7 +68,11 @@ impl Timeline {
     /// Begins a chapter.
     pub fn heading(&self, text: &str) {
         let rule = "─".repeat(RULE.saturating_sub(text.chars().count()));
-        self.write(&format!("\n{} {}", self.paint(Style::Bold, &format!("── {text}")), self.paint(Style::Dim, &rule)));
+        self.write(&format!(
+            "\n{} {}",
+            self.paint(Style::Bold, &format!("── {text}")),
+            self.paint(Style::Dim, &rule)
+        ));
     }
 
     /// Something that is done.
@@ -84,7 +88,12 @@ impl Timeline {
     /// Something that was checked and holds; `waited` is how long it took.
     pub fn holds(&self, who: &str, what: impl fmt::Display, waited: Duration) {
         let waited = self.paint(Style::Dim, &format!("({})", seconds(waited)));
-        self.write(&format!("{} {} {} {what} {waited}", self.clock(), self.paint(Style::Green, "✓"), self.who(who)));
+        self.write(&format!(
+            "{} {} {} {what} {waited}",
+            self.clock(),
+            self.paint(Style::Green, "✓"),
+            self.who(who)
+        ));
     }
 
     /// Something that was checked and does not hold.

@@ -1,2 +1,8 @@
-//! The committee member's daemon: feeder and isolated signer.
-fn main() {}
+//! The `covenant` program: its library with the Babylon adapter.
+
+use btc_staking_babylon::connector::BabylonConnector;
+use std::{process::ExitCode, sync::Arc};
+
+fn main() -> ExitCode {
+    btc_staking_covenant::cli::main_with(std::env::args_os(), Arc::new(BabylonConnector))
+}

@@ -1,2 +1,8 @@
-//! The watchtower: relays headers, activates stakes, extracts keys, slashes.
-fn main() {}
+//! The `slasher` program: its library with the Babylon adapter.
+
+use btc_staking_babylon::connector::BabylonConnector;
+use std::{process::ExitCode, sync::Arc};
+
+fn main() -> ExitCode {
+    btc_staking_slasher::cli::main_with(std::env::args_os(), Arc::new(BabylonConnector))
+}

@@ -19,8 +19,6 @@ use thiserror::Error;
 pub const PAYLOAD_BYTES: usize = 71;
 /// Bytes of the script: OP_RETURN, one push opcode, the payload.
 const SCRIPT_BYTES: usize = PAYLOAD_BYTES + 2;
-/// Most bytes a standard null-data output pushes.
-const MAX_NULL_DATA: usize = 80;
 const VERSION: u8 = 0;
 const OP_RETURN: u8 = 0x6a;
 const OP_DATA_71: u8 = 0x47;
@@ -222,12 +220,12 @@ fn payload_bytes(script: &Script) -> Option<&[u8; PAYLOAD_BYTES]> {
     script.as_bytes()[2..].try_into().ok()
 }
 
-/// Whether a script is OP_RETURN and exactly one push of at most 80 bytes; the push need not be minimal.
+/// Whether a script is OP_RETURN and exactly one push, which need not be minimal. Standardness also caps the push at 80
+/// bytes; at the one length looked for it is always shorter.
 fn is_null_data(script: &Script) -> bool {
     let Some((&OP_RETURN, _)) = script.as_bytes().split_first() else {
         return false;
     };
     let mut rest = script.instructions().skip(1);
-    matches!(rest.next(), Some(Ok(Instruction::PushBytes(data))) if data.len() <= MAX_NULL_DATA)
-        && rest.next().is_none()
+    matches!(rest.next(), Some(Ok(Instruction::PushBytes(_)))) && rest.next().is_none()
 }

@@ -17,7 +17,7 @@ use crate::{
         unbonding::check_unbonding_shape,
     },
 };
-use bitcoin::{Amount, OutPoint, ScriptBuf, TapSighash, Transaction, TxOut, secp256k1::schnorr};
+use bitcoin::{Amount, OutPoint, ScriptBuf, TapSighash, TxOut, secp256k1::schnorr};
 use thiserror::Error;
 
 /// Why terms are not acceptable under a params version.

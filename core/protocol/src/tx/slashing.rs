@@ -296,8 +296,9 @@ fn check_values(
         return Err(SlashingTxRefusal::NoValue { slashed, funding });
     }
     let paid = slashed.checked_add(tx.output[1].value).unwrap_or(Amount::MAX);
+    // The least fee is positive, checked first, so paying out everything or more falls below it too.
     let fee = funding.checked_sub(paid).unwrap_or(Amount::ZERO);
-    if fee == Amount::ZERO || fee < rules.min_fee {
+    if fee < rules.min_fee {
         return Err(SlashingTxRefusal::FeeTooLow { paid, funding, min_fee: rules.min_fee });
     }
     Ok(())

@@ -126,6 +126,40 @@ fn repeated_foreign_and_invalid_signatures_do_not_count() {
 }
 
 #[test]
+fn a_strangers_own_valid_signature_does_not_count() {
+    use bitcoin::{
+        hashes::Hash,
+        secp256k1::{Keypair, Message, SECP256K1},
+    };
+    let checked = checked();
+    let mut signatures = signed_by(&checked, 0..3);
+    let stranger = Keypair::from_seckey_slice(SECP256K1, &secret_bytes(&[9])).unwrap();
+    let message = Message::from_digest(checked.sighashes().unbonding.to_byte_array());
+    let valid = SECP256K1.sign_schnorr_with_aux_rand(&message, &stranger, &AUX);
+    signatures.unbonding[2] = (member_key(9), valid);
+    let missing = checked.verified_quorum(&signatures).unwrap_err();
+    assert_eq!((missing.list, missing.valid.len()), (CovenantList::Unbonding, 2));
+    let staker_signature = staker().sign(checked.sighashes().unbonding, &AUX);
+    let refused = checked.assemble_unbonding(&signatures, &staker_signature).unwrap_err();
+    assert!(matches!(refused, AssemblyError::QuorumMissing { .. }), "{refused:?}");
+}
+
+#[test]
+fn an_empty_or_incomplete_adaptor_list_does_not_count() {
+    let checked = two_providers();
+    for length in [0, 1] {
+        let mut signatures = signed_by(&checked, 0..3);
+        signatures.slashing[1].1.truncate(length);
+        let missing = checked.verified_quorum(&signatures).unwrap_err();
+        assert_eq!((missing.list, missing.invalid), (CovenantList::Slashing, vec![member_key(1)]));
+        let mut signatures = signed_by(&checked, 0..3);
+        signatures.unbonding_slashing[1].1.truncate(length);
+        let missing = checked.verified_quorum(&signatures).unwrap_err();
+        assert_eq!((missing.list, missing.valid.len()), (CovenantList::UnbondingSlashing, 2));
+    }
+}
+
+#[test]
 fn assembly_skips_wrong_signatures_and_says_when_too_few_are_left() {
     let checked = checked();
     let staker_signature = staker().sign(checked.sighashes().unbonding, &AUX);

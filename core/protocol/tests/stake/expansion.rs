@@ -133,6 +133,28 @@ fn an_expansion_to_another_provider_or_owner_is_refused() {
 }
 
 #[test]
+fn a_stake_over_another_transaction_expands_nothing() {
+    let previous = checked();
+    let funding = funding_tx(60_000).output[0].clone();
+    let unrelated = Forge { value: sat(150_000), ..Forge::default() }.make().check(&params()).unwrap();
+    assert_eq!(
+        unrelated.check_expansion(&previous, &funding).unwrap_err(),
+        ExpansionRefusal::Tx(ExpansionTxRefusal::InputCount(1))
+    );
+    let (smaller, funding) = expanded(&params(), 99_000, 60_000);
+    assert!(matches!(
+        smaller.check_expansion(&previous, &funding).unwrap_err(),
+        ExpansionRefusal::Tx(ExpansionTxRefusal::Smaller { .. })
+    ));
+    let (new, funding) = expanded(&params(), 150_000, 60_000);
+    let other_previous = Forge { value: sat(90_000), ..Forge::default() }.make().check(&params()).unwrap();
+    assert!(matches!(
+        new.check_expansion(&other_previous, &funding).unwrap_err(),
+        ExpansionRefusal::Tx(ExpansionTxRefusal::NotThePreviousStake { .. })
+    ));
+}
+
+#[test]
 fn committees_with_too_few_common_members_are_refused() {
     let previous = checked();
     let (new, funding) = expanded(&params_with(3..8, 3), 150_000, 60_000);

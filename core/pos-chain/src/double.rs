@@ -1,7 +1,7 @@
 //! A scripted chain for tests of roles: in memory, synchronous inside, every answer and every fault set by the test.
 //!
 //! [`ScriptedChain`] implements every reading port over a [`ChainState`] the test fills. [`ScriptedSubmitter`] records
-//! what a role sends and answers with scripted outcomes or, where none is scripted, with [`effects`]: what the chain
+//! what a role sends and answers with scripted outcomes or, where none is scripted, with its effect: what the chain
 //! would do had all its checks passed. The double checks next to nothing; the embedded chain is where rules are.
 //!
 //! Both are clones over one state, so a test keeps a handle while a role owns another.

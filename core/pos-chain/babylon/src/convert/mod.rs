@@ -34,6 +34,9 @@ pub mod request;
 
 pub use error::{InvalidField, Problem};
 
+#[cfg(test)]
+mod tests;
+
 /// Result of a conversion.
 pub type Result<T> = std::result::Result<T, InvalidField>;
 

@@ -65,6 +65,9 @@ macro_rules! queries {
 }
 use {named, queries};
 
+#[cfg(test)]
+mod golden;
+
 impl Query for QueryAccountRequest {
     type Response = QueryAccountResponse;
     const PATH: &'static str = "/cosmos.auth.v1beta1.Query/Account";

@@ -324,3 +324,6 @@ fn is_not_found(error: &RpcError) -> bool {
         RpcError::Unreachable(_) | RpcError::Malformed(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,22 @@
-//! The voting daemon.
+//! The voting daemon of a finality provider.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`machine`] | the decisions: what to commit to, what to vote on, when a height is settled |
+//! | [`records`] | what is remembered over a restart; the sign records are the eots-manager's |
+//! | [`service`] | the tasks that await: ask the chain, sign, submit |
+//! | [`status`], [`meters`] | what each provider is doing and, if it is not voting, why |
+//! | [`account`], [`config`] | the paying account and the configuration |
+//!
+//! [`main_with`] is the program; `main.rs` and the devnet bring the chain's adapter.
 
+pub mod account;
+mod cli;
+pub mod config;
 pub mod machine;
 pub mod meters;
 pub mod records;
 pub mod service;
 pub mod status;
+
+pub use cli::main_with;

@@ -38,6 +38,8 @@ pub struct ProviderStatus {
     pub settled_below: Option<PosHeight>,
     /// Heights waiting to be settled.
     pub queued_heights: usize,
+    /// Lowest height that waits for something, and for what, in words; later ones may be voted on all the same.
+    pub waiting_for: Option<String>,
     /// Height given up last, because another block was signed at it.
     pub given_up_height: Option<PosHeight>,
     /// Blocks above the chain's height for which randomness is committed.
@@ -59,6 +61,7 @@ impl Board {
             last_voted_height: None,
             settled_below: None,
             queued_heights: 0,
+            waiting_for: None,
             given_up_height: None,
             randomness_runway: None,
             randomness_obstacle: None,
@@ -77,6 +80,7 @@ impl Board {
             status.last_voted_height = voter.last_voted();
             status.settled_below = voter.settled_below();
             status.queued_heights = voter.queued();
+            status.waiting_for = voter.waiting().map(|(_, reason)| reason.to_string());
             status.given_up_height = voter.last_given_up().map(|(height, _)| *height);
         });
     }
@@ -121,6 +125,9 @@ impl fmt::Display for ProviderStatus {
             height(self.settled_below),
             self.queued_heights
         )?;
+        if let Some(reason) = &self.waiting_for {
+            writeln!(f, "  waiting: {reason}")?;
+        }
         if let Some(given_up) = self.given_up_height {
             writeln!(f, "  height {} was given up", given_up.to_u64())?;
         }

@@ -276,12 +276,12 @@ async fn node_faults_never_end_the_tasks_and_no_height_is_lost() {
             1 => ErrorKind::NotYet,
             _ => ErrorKind::Broken,
         };
-        chain.fail_next_reads(3, kind);
+        chain.fail_next_reads(2, kind);
         if height % 5 == 0 {
             chain.fail_next_submissions(1, ErrorKind::Transient);
         }
         block_with_power(&chain, height);
-        if height % 4 == 0 {
+        if height % 2 == 0 {
             until("the block is voted on", || has_voted(&chain, height)).await;
         }
     }
@@ -401,6 +401,7 @@ async fn a_lagging_node_costs_no_height() {
     until("it is noticed", || running.status().reason_code.as_deref() == Some("node_behind")).await;
     chain.update(|state| state.push_block(h(104), app_hash(104)));
     until("power is unknown", || running.status().reason_code.as_deref() == Some("power_unknown")).await;
+    assert!(running.status().waiting_for.unwrap().contains("104"));
     block_with_power(&chain, 104);
     until("it votes", || has_voted(&chain, 104)).await;
     running.end().await;

@@ -34,7 +34,7 @@ pub struct EotsKey {
 #[derive(Debug, Error)]
 pub enum KeyError {
     /// Not a BIP-39 phrase of the English list.
-    #[error("the mnemonic is not a valid English BIP-39 phrase: {0}")]
+    #[error("the mnemonic is not a valid English BIP-39 phrase")]
     Mnemonic(#[source] bip39::Error),
     /// The seed gives no master key; the chance is 2^-127.
     #[error("the mnemonic gives no valid master key")]

@@ -6,6 +6,7 @@
 //! | powerless | the chain says we are not in that height's power table |
 //! | skipped | no power table, and a later block is final or long past: the tally went over it for good |
 //! | closed | final and timestamped: votes are no longer taken |
+//! | uncovered | commitments already reach past it and none holds it; as they only ever ascend, none will |
 //! | given up | the signer refused, because another block was signed at that height |
 //!
 //! Everything else (a node that does not answer, lags, or does not know yet; randomness that is missing or not usable
@@ -194,7 +195,16 @@ impl Voter {
         if self.slashed {
             return Some(Reason::Slashed);
         }
-        self.trouble.clone().or_else(|| self.waiting_reason()).or_else(|| self.idle_reason())
+        let held_up = || self.waiting().filter(|(height, _)| self.last_voted < Some(*height));
+        self.trouble.clone().or_else(|| held_up().map(|(_, reason)| reason)).or_else(|| self.idle_reason())
+    }
+
+    /// The lowest height that waits for something, and for what. Later ones may be voted on all the same.
+    pub fn waiting(&self) -> Option<(PosHeight, Reason)> {
+        let seen = self.seen.as_ref()?;
+        self.queue
+            .iter()
+            .find_map(|(height, entry)| Some((*height, waiting_for(seen, *height, &entry.state)?)))
     }
 
     /// Heights waiting to be settled.
@@ -238,6 +248,7 @@ impl Voter {
             return Vec::new();
         }
         self.settle_skipped();
+        self.settle_uncovered();
         let questions = self.questions();
         if questions.is_empty() {
             // Heights may be ready from an earlier round.
@@ -270,6 +281,19 @@ impl Voter {
             let long_past = entry.tries >= TABLE_ROUNDS && tip.saturating_sub(height.to_u64()) >= TABLE_DEPTH;
             !(missing && (passed || long_past))
         });
+    }
+
+    /// A commitment must start above the end of the last one, so a height they went past without covering it stays
+    /// uncovered; and without randomness there is no power (`chain.md` 9.2).
+    fn settle_uncovered(&mut self) {
+        let Some(seen) = &self.seen else { return };
+        let Some(last) = seen.commitments.iter().max_by_key(|c| c.start_height) else { return };
+        let passed = |height| height < last.start_height && covering(&seen.commitments, height).is_none();
+        let uncovered: Vec<_> = self.queue.keys().copied().filter(|height| passed(*height)).collect();
+        for height in uncovered {
+            self.queue.remove(&height);
+            self.last_powerless = self.last_powerless.max(Some(height));
+        }
     }
 
     fn questions(&mut self) -> Vec<Question> {
@@ -379,27 +403,6 @@ impl Voter {
         });
     }
 
-    fn waiting_reason(&self) -> Option<Reason> {
-        let seen = self.seen.as_ref()?;
-        let (height, entry) = self.queue.iter().next()?;
-        match &entry.state {
-            State::Open(None) | State::Casting(_) => None,
-            State::Open(Some(detail)) => {
-                Some(Reason::PowerUnknown { height: *height, detail: detail.clone() })
-            }
-            State::Ready(_, Some(detail)) => {
-                Some(Reason::Refused { height: *height, detail: detail.clone() })
-            }
-            State::Ready(_, None) => match covering(&seen.commitments, *height) {
-                None => Some(Reason::NoRandomness { height: *height }),
-                Some(_) if usable_commitment(seen, *height).is_none() => {
-                    Some(Reason::RandomnessNotUsable { height: *height })
-                }
-                Some(_) => None,
-            },
-        }
-    }
-
     fn idle_reason(&self) -> Option<Reason> {
         if let Some((height, detail)) = &self.last_given_up
             && self.last_voted < Some(*height)
@@ -434,6 +437,22 @@ impl Entry {
         let due = self.rest == 0;
         self.rest = self.rest.saturating_sub(1);
         due
+    }
+}
+
+/// What a queued height waits for; nothing if it is under way.
+fn waiting_for(seen: &Observation, height: PosHeight, state: &State) -> Option<Reason> {
+    match state {
+        State::Open(None) | State::Casting(_) => None,
+        State::Open(Some(detail)) => Some(Reason::PowerUnknown { height, detail: detail.clone() }),
+        State::Ready(_, Some(detail)) => Some(Reason::Refused { height, detail: detail.clone() }),
+        State::Ready(_, None) if covering(&seen.commitments, height).is_none() => {
+            Some(Reason::NoRandomness { height })
+        }
+        State::Ready(_, None) if usable_commitment(seen, height).is_none() => {
+            Some(Reason::RandomnessNotUsable { height })
+        }
+        State::Ready(_, None) => None,
     }
 }
 

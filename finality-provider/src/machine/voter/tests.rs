@@ -91,7 +91,8 @@ fn an_unknown_power_keeps_the_height_and_does_not_hold_up_the_next() {
     let unknown = || Answer::Unknown("node is down".to_owned());
     assert_eq!(voted(&reply(&mut voter, [(10, unknown()), (11, Answer::Votable(block(11)))])), [11]);
     decide(&mut voter, [(11, Verdict::Stored)]);
-    assert_eq!(voter.reason().unwrap().code(), "power_unknown");
+    assert_eq!(voter.reason(), None, "it is voting");
+    assert_eq!(voter.waiting().unwrap().1.code(), "power_unknown");
     let mut asked_again = 0;
     for _ in 0..200 {
         if asked(&observe(&mut voter, at(11))) == [10] {
@@ -199,7 +200,6 @@ fn a_height_without_usable_randomness_waits() {
     let cases = [
         (vec![], "no_randomness"),
         (vec![commitment(1, 9, 5)], "no_randomness"),
-        (vec![commitment(11, 90, 5)], "no_randomness"),
         (vec![commitment(1, 100, 6)], "randomness_not_usable"),
     ];
     for (commitments, code) in cases {
@@ -210,6 +210,17 @@ fn a_height_without_usable_randomness_waits() {
         assert_eq!(voter.reason().unwrap().code(), code, "{observation:?}");
         assert_eq!(voted(&observe(&mut voter, at(10))), [10], "it votes once the randomness is there");
     }
+}
+
+#[test]
+fn a_height_that_commitments_went_past_is_settled() {
+    let mut voter = Voter::new(100, None);
+    observe(&mut voter, Observation { commitments: vec![commitment(11, 90, 5)], ..at(10) });
+    assert_eq!((voter.queued(), voter.settled_below()), (0, Some(h(11))));
+    // A gap in the middle as well; behind the last one a commitment may still come.
+    let commitments = vec![commitment(1, 11, 5), commitment(13, 2, 5)];
+    let mut voter = Voter::new(100, None);
+    assert_eq!(asked(&observe(&mut voter, Observation { commitments, ..at(15) })), [10, 11, 13, 14, 15]);
 }
 
 #[test]

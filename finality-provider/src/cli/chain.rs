@@ -1,0 +1,158 @@
+//! `register` and `unjail`: one message each, followed to its outcome.
+
+use crate::config::Config;
+use btc_staking_daemon::{
+    cli::{Exit, FailWith, Failure, Output},
+    keyfile::{Strength, open_secret32},
+    passphrase::{Asking, PassphraseSource},
+};
+use btc_staking_eots_manager::keyfiles::{load_key, peek_key};
+use btc_staking_pos_chain::{
+    connect::{AccountSecret, Connector},
+    message::{ChainMessage, CommissionRates, Description, FinalityProviderRegistration, MessageOutcome},
+    ports::Submitter,
+};
+use btc_staking_protocol::{keys::FinalityProviderPublicKey, rate::Decimal};
+use clap::Args;
+use serde_json::json;
+use std::{path::PathBuf, sync::Arc};
+
+#[derive(Debug, Args)]
+pub struct Chosen {
+    /// Public key of the finality provider; may be left out if only one is configured.
+    #[arg(long)]
+    key: Option<FinalityProviderPublicKey>,
+}
+
+#[derive(Debug, Args)]
+pub struct Registration {
+    #[command(flatten)]
+    chosen: Chosen,
+    /// Name.
+    #[arg(long)]
+    moniker: String,
+    /// Identity at a signature service.
+    #[arg(long, default_value = "")]
+    identity: String,
+    /// Web site.
+    #[arg(long, default_value = "")]
+    website: String,
+    /// Where to report problems.
+    #[arg(long, default_value = "")]
+    security_contact: String,
+    /// Anything else.
+    #[arg(long, default_value = "")]
+    details: String,
+    /// Commission, as a fraction.
+    #[arg(long, default_value = "0.05")]
+    commission_rate: Decimal,
+    /// Highest commission it can ever have.
+    #[arg(long, default_value = "0.2")]
+    commission_max_rate: Decimal,
+    /// Largest change of the commission within a day.
+    #[arg(long, default_value = "0.01")]
+    commission_max_change_rate: Decimal,
+}
+
+pub async fn register(
+    registration: Registration,
+    config: &Config,
+    passphrase: &PassphraseSource,
+    output: Output,
+    connector: &dyn Connector,
+) -> Result<(), Failure> {
+    let (key, file) = choose(config, &registration.chosen)?;
+    let chain = connector.connect(&config.chain).await.fail_with(Exit::Unreachable)?;
+    if chain.fetch_finality_provider(&key).await.fail_with(Exit::Unreachable)?.is_some() {
+        print(output, &key, "registered already", None);
+        return Ok(());
+    }
+    let words = passphrase.read(Asking::Once).fail_with(Exit::Usage)?;
+    let secret = load_key(&file, &words, Strength::Required).fail_with(Exit::Refused)?;
+    let account = open_account(config, passphrase, connector).await?;
+    let message = FinalityProviderRegistration {
+        account: account.account().clone(),
+        finality_provider: key,
+        possession: secret.sign_possession(account.account()),
+        description: Description {
+            moniker: registration.moniker,
+            identity: registration.identity,
+            website: registration.website,
+            security_contact: registration.security_contact,
+            details: registration.details,
+        },
+        commission: CommissionRates {
+            rate: registration.commission_rate,
+            max_rate: registration.commission_max_rate,
+            max_change_rate: registration.commission_max_change_rate,
+        },
+    };
+    let message = ChainMessage::CreateFinalityProvider(Box::new(message));
+    send(message, account, output, &key, "registered").await
+}
+
+pub async fn unjail(
+    chosen: Chosen,
+    config: &Config,
+    passphrase: &PassphraseSource,
+    output: Output,
+    connector: &dyn Connector,
+) -> Result<(), Failure> {
+    let (key, _) = choose(config, &chosen)?;
+    let account = open_account(config, passphrase, connector).await?;
+    send(ChainMessage::UnjailFinalityProvider(key), account, output, &key, "unjailed").await
+}
+
+/// The configured provider that is meant, and its key file.
+fn choose(config: &Config, chosen: &Chosen) -> Result<(FinalityProviderPublicKey, PathBuf), Failure> {
+    let mut configured = Vec::new();
+    for file in &config.eots_key_files {
+        configured.push((peek_key(file).fail_with(Exit::Usage)?, file.clone()));
+    }
+    match (chosen.key, configured.as_slice()) {
+        (None, [only]) => Ok(only.clone()),
+        (None, _) => {
+            Err(Failure::new(Exit::Usage, "several finality providers are configured, choose one with --key"))
+        }
+        (Some(key), all) => all.iter().find(|(known, _)| *known == key).cloned().ok_or_else(|| {
+            Failure::new(Exit::Usage, format!("no configured key file holds finality provider {key}"))
+        }),
+    }
+}
+
+async fn open_account(
+    config: &Config,
+    passphrase: &PassphraseSource,
+    connector: &dyn Connector,
+) -> Result<Arc<dyn Submitter>, Failure> {
+    let secret = AccountSecret(open_secret32(&config.account_key_file, passphrase)?);
+    connector.open_account(&config.chain, secret).await.fail_with(Exit::Unreachable)
+}
+
+async fn send(
+    message: ChainMessage,
+    account: Arc<dyn Submitter>,
+    output: Output,
+    key: &FinalityProviderPublicKey,
+    done: &str,
+) -> Result<(), Failure> {
+    let outcomes = account.submit(vec![message]).await.fail_with(Exit::Unreachable)?;
+    match outcomes.into_iter().next() {
+        Some(MessageOutcome::Accepted { tx_hash, .. }) => print(output, key, done, Some(&tx_hash)),
+        Some(MessageOutcome::AlreadyDone(text)) => print(output, key, &text, None),
+        Some(MessageOutcome::Refused(refusal)) => {
+            return Err(Failure::new(Exit::Rejected, format!("the chain refused: {refusal}")));
+        }
+        None => return Err(Failure::new(Exit::Failure, "the chain gave no outcome")),
+    }
+    Ok(())
+}
+
+fn print(output: Output, key: &FinalityProviderPublicKey, result: &str, tx_hash: Option<&str>) {
+    match output {
+        Output::Json => {
+            println!("{}", json!({"finality_provider": key, "result": result, "tx_hash": tx_hash}))
+        }
+        Output::Text => println!("{key} {result} {}", tx_hash.unwrap_or_default()),
+    }
+}

@@ -1,0 +1,198 @@
+//! `keys`: making, importing and showing keys. A secret is read from a file or standard input, never from the command
+//! line, and a new mnemonic is printed once.
+
+use crate::{account, config::Config};
+use btc_staking_daemon::{
+    cli::{Exit, FailWith, Failure, Output},
+    entropy::{Entropy, OsEntropy},
+    keyfile::{KdfParams, import_secret32, open_secret32},
+    passphrase::{Asking, PassphraseSource},
+};
+use btc_staking_eots_manager::{
+    keyfiles::{peek_key, store_key},
+    keys::{EotsKey, MNEMONIC_ENTROPY_BYTES, mnemonic_from_entropy},
+};
+use btc_staking_pos_chain::connect::{AccountSecret, Connector};
+use clap::{Subcommand, ValueEnum};
+use serde_json::{Value, json};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
+use zeroize::Zeroizing;
+
+const ACCOUNT_LABEL: &str = "account of a finality provider";
+/// Longest secret read: 24 words and then some.
+const MAX_SECRET_TEXT: u64 = 1024;
+
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Make a new key from a new mnemonic, which is printed once; an existing file is never overwritten.
+    Create {
+        /// Which key.
+        #[arg(long)]
+        which: Which,
+        /// Where to; by default the first configured file that does not exist.
+        #[arg(long)]
+        file: Option<PathBuf>,
+    },
+    /// Take over a key: a BIP-39 phrase, or 64 hexadecimal digits that are kept exactly as they are.
+    Import {
+        /// Which key.
+        #[arg(long)]
+        which: Which,
+        /// Where to; by default the first configured file that does not exist.
+        #[arg(long)]
+        file: Option<PathBuf>,
+        /// File with the phrase or the digits; `-` for standard input.
+        #[arg(long)]
+        from: PathBuf,
+    },
+    /// List the configured key files; asks for no passphrase.
+    List,
+    /// Show the address of the account that pays.
+    Address,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Which {
+    /// The key a finality provider votes with.
+    Eots,
+    /// The account on the chain.
+    Account,
+}
+
+pub fn run(
+    command: Keys,
+    config: &Config,
+    passphrase: &PassphraseSource,
+    output: Output,
+    connector: &dyn Connector,
+) -> Result<(), Failure> {
+    match command {
+        Keys::Create { which, file } => {
+            let file = target(config, which, file)?;
+            let mut entropy = Zeroizing::new([0; MNEMONIC_ENTROPY_BYTES]);
+            OsEntropy.fill(&mut *entropy)?;
+            let phrase = mnemonic_from_entropy(&entropy);
+            let known_by = store(config, which, &file, &phrase, passphrase, connector)?;
+            print_created(&file, known_by, &phrase, output);
+            Ok(())
+        }
+        Keys::Import { which, file, from } => {
+            let file = target(config, which, file)?;
+            let known_by = store(config, which, &file, read_secret(&from)?.trim(), passphrase, connector)?;
+            print(&file, known_by, output);
+            Ok(())
+        }
+        Keys::List => list(config, output),
+        Keys::Address => {
+            let secret = AccountSecret(open_secret32(&config.account_key_file, passphrase)?);
+            let address = connector.account_address(&config.chain, &secret)?;
+            print(&config.account_key_file, ("address", address.to_string()), output);
+            Ok(())
+        }
+    }
+}
+
+/// What a key is known by: the name and the value.
+type KnownBy = (&'static str, String);
+
+/// The file to write: the one given, or the first configured one that is free.
+fn target(config: &Config, which: Which, given: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    let configured = match which {
+        Which::Eots => config.eots_key_files.as_slice(),
+        Which::Account => std::slice::from_ref(&config.account_key_file),
+    };
+    given.or_else(|| configured.iter().find(|file| !file.exists()).cloned()).ok_or_else(|| {
+        Failure::new(Exit::Refused, "every configured key file exists already; name another one with --file")
+    })
+}
+
+/// Seals a key given as phrase or digits.
+fn store(
+    config: &Config,
+    which: Which,
+    file: &Path,
+    text: &str,
+    passphrase: &PassphraseSource,
+    connector: &dyn Connector,
+) -> Result<KnownBy, Failure> {
+    let is_phrase = text.contains(char::is_whitespace);
+    match which {
+        Which::Eots => {
+            let key = if is_phrase { EotsKey::from_mnemonic(text) } else { EotsKey::from_secret_hex(text) };
+            let key = key.fail_with(Exit::Usage)?;
+            let words = passphrase.read(Asking::Twice).fail_with(Exit::Usage)?;
+            store_key(file, &key, &words, KdfParams::recommended(), &OsEntropy).fail_with(Exit::Refused)?;
+            Ok(("public_key", key.public_key().to_string()))
+        }
+        Which::Account => {
+            let secret = if is_phrase {
+                account::secret_of_mnemonic(text).fail_with(Exit::Usage)?
+            } else {
+                let mut secret = Zeroizing::new([0; 32]);
+                hex::decode_to_slice(text, secret.as_mut_slice()).map_err(|_| {
+                    Failure::new(Exit::Usage, "give a BIP-39 phrase or 64 hexadecimal digits")
+                })?;
+                secret
+            };
+            // Before it is sealed: a secret that is no key is refused here.
+            let address = connector.account_address(&config.chain, &AccountSecret(secret.clone()));
+            let address = address.fail_with(Exit::Usage)?;
+            import_secret32(&secret, file, passphrase, ACCOUNT_LABEL, &OsEntropy)?;
+            Ok(("address", address.to_string()))
+        }
+    }
+}
+
+fn read_secret(from: &Path) -> Result<Zeroizing<String>, Failure> {
+    let mut text = Zeroizing::new(String::with_capacity(2 * usize::try_from(MAX_SECRET_TEXT)?));
+    if from == Path::new("-") {
+        std::io::stdin().lock().take(MAX_SECRET_TEXT).read_to_string(&mut text)?;
+    } else {
+        let file = std::fs::File::open(from).fail_with(Exit::Usage)?;
+        file.take(MAX_SECRET_TEXT).read_to_string(&mut text)?;
+    }
+    Ok(text)
+}
+
+fn list(config: &Config, output: Output) -> Result<(), Failure> {
+    let eots: Vec<Value> = config
+        .eots_key_files
+        .iter()
+        .map(|file| match peek_key(file) {
+            Ok(key) => json!({"file": file, "public_key": key}),
+            Err(error) => json!({"file": file, "problem": error.to_string()}),
+        })
+        .collect();
+    let account = json!({"file": config.account_key_file, "exists": config.account_key_file.exists()});
+    match output {
+        Output::Json => println!("{}", json!({"eots": eots, "account": account})),
+        Output::Text => {
+            for key in &eots {
+                let what = key["public_key"].as_str().or(key["problem"].as_str()).unwrap_or_default();
+                println!("eots     {what}  {}", key["file"].as_str().unwrap_or_default());
+            }
+            println!("account  {}", config.account_key_file.display());
+        }
+    }
+    Ok(())
+}
+
+fn print(file: &Path, (name, value): KnownBy, output: Output) {
+    match output {
+        Output::Json => println!("{}", json!({"file": file, name: value})),
+        Output::Text => println!("{value}"),
+    }
+}
+
+fn print_created(file: &Path, (name, value): KnownBy, phrase: &str, output: Output) {
+    match output {
+        Output::Json => println!("{}", json!({"file": file, name: value, "mnemonic": phrase})),
+        Output::Text => {
+            println!("{value}");
+            println!("Write these words down; they are the key and are not shown again:\n{phrase}");
+        }
+    }
+}

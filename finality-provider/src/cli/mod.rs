@@ -1,0 +1,173 @@
+//! The command line.
+//!
+//! | command | does |
+//! |---|---|
+//! | `config` | prints a complete configuration file |
+//! | `init` | creates the data directory with empty sign records |
+//! | `keys` | makes, imports and shows keys |
+//! | `register` | registers a provider on the chain |
+//! | `start` | votes until SIGTERM |
+//! | `status` | asks the running daemon what each provider is doing |
+//! | `unjail` | ends a jailing |
+
+mod chain;
+mod keys;
+mod start;
+
+use crate::{
+    config::{Config, SAMPLE},
+    status::ProviderStatus,
+};
+use btc_staking_daemon::{
+    cli::{self, Exit, FailWith, Failure, Output},
+    config::{Loader, set_flag},
+    http,
+    passphrase::PassphraseSource,
+};
+use btc_staking_eots_manager::records::{OpenError, SignRecords};
+use btc_staking_pos_chain::connect::Connector;
+use clap::{Args, Parser, Subcommand};
+use serde_json::json;
+use std::{
+    ffi::OsString,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+/// A finality provider's daemon: commits public randomness ahead and votes for every block in which it has power.
+#[derive(Debug, Parser)]
+#[command(name = "finality-provider", version)]
+struct Cli {
+    /// Configuration file; see `finality-provider config`.
+    #[arg(long, global = true, default_value = "finality-provider.toml", env = "FINALITY_PROVIDER_CONFIG")]
+    config: PathBuf,
+    /// Print results as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Where the passphrase of key files comes from: prompt, file:PATH, env:NAME or fd:NUMBER.
+    #[arg(long, global = true, default_value = "prompt", env = "FINALITY_PROVIDER_PASSPHRASE_FROM")]
+    passphrase: PassphraseSource,
+    /// Values of the configuration file that a flag may replace.
+    #[command(flatten)]
+    overrides: Overrides,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Default, Args)]
+struct Overrides {
+    /// Where the sign records are kept.
+    #[arg(long, global = true)]
+    data_dir: Option<PathBuf>,
+    /// Where /metrics, /healthz, /readyz and /status are served.
+    #[arg(long, global = true)]
+    listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print a complete configuration file to start from.
+    Config,
+    /// Create the data directory with empty sign records, for keys that never signed anything.
+    Init,
+    /// Keys of finality providers and of the account that pays.
+    Keys {
+        #[command(subcommand)]
+        command: keys::Keys,
+    },
+    /// Register a finality provider on the chain; does nothing if it is registered already.
+    Register(chain::Registration),
+    /// Vote until SIGTERM.
+    Start,
+    /// Ask a running daemon what each provider is doing and, if it is not voting, why.
+    Status,
+    /// End a jailing, once the jail time is over. The account must be the one that registered.
+    Unjail(chain::Chosen),
+}
+
+/// Runs the program with its arguments (the first is its name); `connector` brings the chain's adapter.
+pub fn main_with(args: impl IntoIterator<Item = OsString>, connector: Arc<dyn Connector>) -> ExitCode {
+    let output = |cli: &Cli| if cli.json { Output::Json } else { Output::Text };
+    cli::parse_and_run(args, output, |cli, output| run(cli, output, connector))
+}
+
+fn run(cli: Cli, output: Output, connector: Arc<dyn Connector>) -> Result<(), Failure> {
+    if matches!(cli.command, Command::Config) {
+        print!("{SAMPLE}");
+        return Ok(());
+    }
+    let config = load(&cli.config, &cli.overrides)?;
+    let settings = config.settings().fail_with(Exit::Usage)?;
+    match cli.command {
+        Command::Config => Ok(()),
+        Command::Init => init(&config, output),
+        Command::Keys { command } => keys::run(command, &config, &cli.passphrase, output, &*connector),
+        Command::Register(registration) => {
+            block_on(chain::register(registration, &config, &cli.passphrase, output, &*connector))
+        }
+        Command::Unjail(chosen) => {
+            block_on(chain::unjail(chosen, &config, &cli.passphrase, output, &*connector))
+        }
+        Command::Status => status(&config, output),
+        Command::Start => block_on(start::start(&config, settings, &cli.passphrase, connector)),
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+fn load(path: &Path, overrides: &Overrides) -> Result<Config, Failure> {
+    let mut flags = toml::Table::new();
+    let data_dir = overrides.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
+    set_flag(&mut flags, "data_dir", data_dir);
+    set_flag(&mut flags, "listen", overrides.listen.map(|address| address.to_string()));
+    Loader::new("FINALITY_PROVIDER")
+        .file(path)
+        .reserved(&[
+            "FINALITY_PROVIDER_CONFIG",
+            "FINALITY_PROVIDER_PASSPHRASE_FROM",
+            "FINALITY_PROVIDER_PASSPHRASE",
+        ])
+        .environment(std::env::vars_os())
+        .flags(flags)
+        .load()
+        .fail_with(Exit::Usage)
+}
+
+fn init(config: &Config, output: Output) -> Result<(), Failure> {
+    std::fs::create_dir_all(&config.data_dir)?;
+    SignRecords::create(&config.data_dir).map_err(records_failure)?;
+    match output {
+        Output::Json => println!("{}", json!({"data_dir": config.data_dir})),
+        Output::Text => println!("created empty sign records in {}", config.data_dir.display()),
+    }
+    Ok(())
+}
+
+/// Locked records, records to be mended, and an unreadable disk end the program differently.
+fn records_failure(error: OpenError) -> Failure {
+    let exit = match &error {
+        OpenError::InUse(_) => Exit::Locked,
+        OpenError::Missing(_)
+        | OpenError::Exists(_)
+        | OpenError::Damaged { .. }
+        | OpenError::RolledBack { .. }
+        | OpenError::AnchorLost(_) => Exit::Refused,
+        OpenError::Io { .. } => Exit::Failure,
+    };
+    Failure::new(exit, error)
+}
+
+fn status(config: &Config, output: Output) -> Result<(), Failure> {
+    let answer = http::fetch_json(config.listen, "/status").fail_with(Exit::Unreachable)?;
+    if output == Output::Json {
+        println!("{answer}");
+        return Ok(());
+    }
+    let providers: Vec<ProviderStatus> = serde_json::from_value(answer["providers"].clone())?;
+    providers.iter().for_each(|provider| print!("{provider}"));
+    Ok(())
+}

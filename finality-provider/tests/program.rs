@@ -1,0 +1,258 @@
+//! The program as an operator meets it: its commands one after the other, over the scripted chain.
+
+#![allow(clippy::unwrap_used)] // helpers of tests are outside #[test] functions
+
+use async_trait::async_trait;
+use btc_staking_daemon::{cli::Exit, http::fetch_json};
+use btc_staking_finality_provider::{config::SAMPLE, main_with};
+use btc_staking_pos_chain::{
+    connect::{AccountSecret, ChainEndpoint, Connector},
+    double::{ChainState, ScriptedChain},
+    ports::{PosChain, Result, Submitter},
+};
+use btc_staking_protocol::{
+    height::{Epoch, PosHeight},
+    keys::{AccountAddress, FinalityProviderPublicKey},
+};
+use std::{
+    ffi::OsString,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitCode, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+const DIRECTORY: &str = "FP_TEST_DIRECTORY";
+/// Of the bytes 01 to 20 (`finality-provider.md` 5.1).
+const KEY: &str = "84bf7562262bbd6940085748f3be6afa52ae317155181ece31b66351ccffa4b0";
+const SECRET: &str = "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20";
+
+/// Stands where an adapter would.
+struct Double(ScriptedChain);
+
+#[async_trait]
+impl Connector for Double {
+    async fn connect(&self, _: &ChainEndpoint) -> Result<Arc<dyn PosChain>> {
+        Ok(Arc::new(self.0.clone()))
+    }
+    async fn open_account(
+        &self,
+        endpoint: &ChainEndpoint,
+        secret: AccountSecret,
+    ) -> Result<Arc<dyn Submitter>> {
+        Ok(Arc::new(self.0.submitter(self.account_address(endpoint, &secret)?)))
+    }
+    fn account_address(&self, endpoint: &ChainEndpoint, secret: &AccountSecret) -> Result<AccountAddress> {
+        Ok(AccountAddress::from_bytes(&endpoint.account_prefix, &secret.0[..20]).unwrap())
+    }
+}
+
+fn scripted() -> ScriptedChain {
+    let mut state = ChainState::new("bbn-1");
+    state.last_finalised_epoch = Epoch::new(1);
+    ScriptedChain::new(state)
+}
+
+struct Operator {
+    directory: PathBuf,
+    chain: ScriptedChain,
+}
+
+impl Operator {
+    /// Writes a configuration, a passphrase and the secrets to import below a directory.
+    fn new(directory: &Path, listen: SocketAddr) -> Self {
+        let path = |name: &str| directory.join(name).display().to_string();
+        let config = SAMPLE
+            .replace("finality-provider-data", &path("data"))
+            .replace("\"finality-provider-eots.key\"", &format!("\"{}\"", path("eots.key")))
+            .replace("\"finality-provider-account.key\"", &format!("\"{}\"", path("account.key")))
+            .replace("127.0.0.1:2112", &listen.to_string())
+            .replace("poll_interval_ms = 1000", "poll_interval_ms = 10")
+            .replace("count = 50000", "count = 500")
+            .replace("lead = 25000", "lead = 400");
+        std::fs::write(directory.join("config.toml"), config).unwrap();
+        std::fs::write(directory.join("words"), "correct horse\n").unwrap();
+        std::fs::write(directory.join("secret"), SECRET).unwrap();
+        let phrase =
+            "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
+        std::fs::write(directory.join("phrase"), phrase).unwrap();
+        Self { directory: directory.to_owned(), chain: scripted() }
+    }
+
+    fn run(&self, arguments: &[&str]) -> ExitCode {
+        let path = |name: &str| self.directory.join(name).display().to_string();
+        let fixed = [
+            "finality-provider".to_owned(),
+            "--config".to_owned(),
+            path("config.toml"),
+            "--passphrase".to_owned(),
+            format!("file:{}", path("words")),
+        ];
+        let given =
+            arguments.iter().map(|argument| argument.replace("DIR", &self.directory.display().to_string()));
+        main_with(fixed.into_iter().chain(given).map(OsString::from), Arc::new(Double(self.chain.clone())))
+    }
+
+    fn done(&self, arguments: &[&str]) {
+        assert_eq!(self.run(arguments), Exit::Done.into(), "{arguments:?}");
+    }
+
+    fn import_keys(&self) {
+        self.done(&["keys", "import", "--which", "eots", "--from", "DIR/secret"]);
+        self.done(&["keys", "import", "--which", "account", "--from", "DIR/phrase"]);
+    }
+}
+
+fn key() -> FinalityProviderPublicKey {
+    KEY.parse().unwrap()
+}
+
+fn anywhere() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+#[test]
+fn keys_are_made_and_imported_and_never_overwritten() {
+    let directory = tempfile::tempdir().unwrap();
+    let operator = Operator::new(directory.path(), anywhere());
+    operator.import_keys();
+    for which in ["eots", "account"] {
+        let again = operator.run(&["keys", "import", "--which", which, "--from", "DIR/secret"]);
+        assert_eq!(again, Exit::Refused.into());
+        operator.done(&["--json", "keys", "create", "--which", which, "--file", &format!("DIR/{which}.new")]);
+        let onto = operator.run(&["keys", "create", "--which", which, "--file", &format!("DIR/{which}.new")]);
+        assert_eq!(onto, Exit::Refused.into());
+    }
+    operator.done(&["keys", "list"]);
+    operator.done(&["--json", "keys", "address"]);
+    std::fs::write(directory.path().join("secret"), "not a secret").unwrap();
+    let refused =
+        operator.run(&["keys", "import", "--which", "eots", "--from", "DIR/secret", "--file", "DIR/x"]);
+    assert_eq!(refused, Exit::Usage.into());
+    assert!(!directory.path().join("x").exists());
+}
+
+#[test]
+fn a_provider_is_registered_once_with_a_proof_that_verifies() {
+    let directory = tempfile::tempdir().unwrap();
+    let operator = Operator::new(directory.path(), anywhere());
+    operator.import_keys();
+    operator.done(&["register", "--moniker", "test", "--commission-rate", "0.07"]);
+    operator.done(&["register", "--moniker", "test"]);
+    let sent = operator.chain.submitted();
+    assert_eq!(sent.len(), 1, "an existing registration is left alone");
+    let btc_staking_pos_chain::ChainMessage::CreateFinalityProvider(registration) = &sent[0].message else {
+        panic!("{sent:?}")
+    };
+    assert_eq!(registration.finality_provider, key());
+    registration.possession.verify(key().x_only(), &sent[0].account).unwrap();
+    assert_eq!(registration.commission.rate, "0.07".parse().unwrap());
+    operator.chain.update(|state| state.finality_providers.get_mut(&key()).unwrap().jailed = true);
+    operator.done(&["unjail", "--key", KEY]);
+    assert!(!operator.chain.update(|state| state.finality_providers[&key()].jailed));
+    assert_eq!(operator.run(&["unjail", "--key", &KEY.replace("84bf", "84be")]), Exit::Usage.into());
+}
+
+#[test]
+fn what_cannot_be_done_ends_with_its_code() {
+    let directory = tempfile::tempdir().unwrap();
+    let operator = Operator::new(directory.path(), anywhere());
+    assert_eq!(operator.run(&["no-such-command"]), Exit::Usage.into());
+    assert_eq!(operator.run(&["status"]), Exit::Unreachable.into());
+    assert_eq!(operator.run(&["register", "--moniker", "no keys yet"]), Exit::Usage.into());
+    operator.done(&["init"]);
+    assert_eq!(operator.run(&["init"]), Exit::Refused.into(), "sign records are never replaced");
+    operator.done(&["config"]);
+    let config = directory.path().join("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("[voting]", "[voting]\nbatches = 7")).unwrap();
+    assert_eq!(operator.run(&["keys", "list"]), Exit::Usage.into(), "unknown keys are refused");
+}
+
+/// Not a test of its own: the daemon that the test below starts, over a chain that makes a block every few
+/// milliseconds. Without the variable it does nothing.
+#[test]
+fn child_that_votes_until_it_is_stopped() {
+    let Ok(directory) = std::env::var(DIRECTORY) else { return };
+    let listen = std::fs::read_to_string(Path::new(&directory).join("listen")).unwrap();
+    let operator = Operator::new(Path::new(&directory), listen.parse().unwrap());
+    operator.done(&["register", "--moniker", "test"]);
+    let chain = operator.chain.clone();
+    std::thread::spawn(move || {
+        for height in 2.. {
+            std::thread::sleep(Duration::from_millis(5)); // the pace of blocks, not a wait for a fact
+            chain.update(|state| {
+                state.push_block(PosHeight::new(height), [7; 32]);
+                state.set_power(PosHeight::new(height), key(), 5);
+            });
+        }
+    });
+    operator.done(&["start"]);
+}
+
+fn start_child(directory: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child_that_votes_until_it_is_stopped", "--nocapture"])
+        .env(DIRECTORY, directory)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// A running daemon that does not outlive its test.
+struct Daemon(Child);
+
+impl Daemon {
+    fn stop(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.0);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert!(self.0.wait().unwrap().success(), "SIGTERM drains and ends well");
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Ended already, unless the test failed.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Waits until the running daemon's page satisfies a fact, with a deadline.
+fn until(listen: SocketAddr, path: &str, fact: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let answer = fetch_json(listen, path);
+        match answer {
+            Ok(page) if fact(&page) => return page,
+            last => assert!(Instant::now() < deadline, "{last:?}"),
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn the_daemon_votes_tells_what_it_does_keeps_a_second_one_out_and_stops_cleanly() {
+    let directory = tempfile::tempdir().unwrap();
+    let listen = anywhere();
+    std::fs::write(directory.path().join("listen"), listen.to_string()).unwrap();
+    let operator = Operator::new(directory.path(), listen);
+    operator.import_keys();
+    operator.done(&["init"]);
+    let mut daemon = Daemon(start_child(directory.path()));
+    let page = until(listen, "/status", |page| page["providers"][0]["last_voted_height"].as_u64() > Some(20));
+    assert_eq!(page["providers"][0]["finality_provider"], KEY);
+    until(listen, "/healthz", |page| page["alive"] == true);
+    until(listen, "/readyz", |page| page["ready"] == true);
+    operator.done(&["status"]);
+    operator.done(&["--json", "status"]);
+    assert_eq!(operator.run(&["start"]), Exit::Locked.into(), "one daemon per data directory");
+    assert!(fetch_json(listen, "/status").is_ok(), "the first one does not mind");
+    daemon.stop();
+    // Started again, it goes on where it was.
+    let mut daemon = Daemon(start_child(directory.path()));
+    until(listen, "/status", |page| page["providers"][0]["chain_height"].as_u64() > Some(5));
+    daemon.stop();
+}

@@ -190,7 +190,8 @@ mod tests {
 
     #[test]
     fn values_out_of_range_are_refused_by_name() {
-        let table: [(fn(&mut Config), &str); 6] = [
+        type Change = fn(&mut Config);
+        let table: [(Change, &str); 6] = [
             (|c| c.eots_key_files.clear(), "eots_key_files"),
             (|c| c.randomness.count = 0, "randomness.count"),
             (|c| c.randomness.count = 320_001, "randomness.count"),

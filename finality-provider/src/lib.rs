@@ -8,15 +8,13 @@
 //! | [`status`], [`meters`] | what each provider is doing and, if it is not voting, why |
 //! | [`account`], [`config`] | the paying account and the configuration |
 //!
-//! [`main_with`] is the program; `main.rs` and the devnet bring the chain's adapter.
+//! [`cli::main_with`] is the program; `main.rs` and the devnet bring the chain's adapter.
 
 pub mod account;
-mod cli;
+pub mod cli;
 pub mod config;
 pub mod machine;
 pub mod meters;
 pub mod records;
 pub mod service;
 pub mod status;
-
-pub use cli::main_with;

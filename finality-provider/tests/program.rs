@@ -4,7 +4,7 @@
 
 use async_trait::async_trait;
 use btc_staking_daemon::{cli::Exit, http::fetch_json};
-use btc_staking_finality_provider::{config::SAMPLE, main_with};
+use btc_staking_finality_provider::{cli::main_with, config::SAMPLE};
 use btc_staking_pos_chain::{
     connect::{AccountSecret, ChainEndpoint, Connector},
     double::{ChainState, ScriptedChain},

@@ -134,6 +134,14 @@ pub(crate) fn panicked(text: impl fmt::Display) -> Failure {
     Refusal { codespace: "undefined", code: 111_222, log, form: Form::Panic }.into()
 }
 
+/// An error with its sources in one line.
+pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", with_sources(source)),
+        None => error.to_string(),
+    }
+}
+
 impl Refusal {
     /// The codes of success.
     pub(crate) fn none() -> Self {

@@ -3,9 +3,10 @@
 use super::{
     auth, bank,
     context::{BlockInfo, Ctx},
-    light_client,
+    epochs, finality, light_client, staking,
 };
 use crate::{error::Failure, event::Event, genesis::Genesis, state::State};
+use btc_staking_protocol::height::BtcDepth;
 
 /// Writes the state a chain starts from.
 pub(crate) fn init(state: &mut State<'_>, genesis: &Genesis) -> Result<(), Failure> {
@@ -14,18 +15,28 @@ pub(crate) fn init(state: &mut State<'_>, genesis: &Genesis) -> Result<(), Failu
         auth::ensure_account(state, &address)?;
         bank::BALANCES.put(state, &address, &account.ubbn)?;
     }
-    light_client::init(state, genesis)
+    light_client::init(state, genesis)?;
+    epochs::init(state, genesis)?;
+    staking::params::init(state, genesis)?;
+    finality::records::init(state, genesis)
 }
 
 /// Runs before the transactions of a block.
 pub(crate) fn begin(state: &mut State<'_>, block: &BlockInfo) -> Result<Vec<Event>, Failure> {
-    let ctx = Ctx::new(state, block);
+    let mut ctx = Ctx::new(state, block);
+    epochs::begin_block(&mut ctx)?;
+    finality::power::begin_block(&mut ctx)?;
     Ok(in_phase(ctx.events, "BeginBlock"))
 }
 
 /// Runs after the transactions of a block.
 pub(crate) fn end(state: &mut State<'_>, block: &BlockInfo) -> Result<Vec<Event>, Failure> {
-    let ctx = Ctx::new(state, block);
+    let mut ctx = Ctx::new(state, block);
+    epochs::end_block(&mut ctx)?;
+    epochs::finalise(&mut ctx)?;
+    let k = epochs::params(ctx.state)?.confirmation_depth;
+    light_client::check_halt(ctx.state, BtcDepth::new(k))?;
+    finality::end_block(&mut ctx)?;
     Ok(in_phase(ctx.events, "EndBlock"))
 }
 

@@ -41,6 +41,9 @@ pub(crate) struct BlockTime {
 }
 
 impl BlockTime {
+    /// 1970.
+    pub(crate) const EPOCH: BlockTime = BlockTime { seconds: 0, nanos: 0 };
+
     /// The protobuf form.
     pub(crate) fn to_proto(self) -> Timestamp {
         Timestamp { seconds: self.seconds, nanos: i32::try_from(self.nanos).unwrap_or(i32::MAX) }

@@ -171,9 +171,9 @@ fn run_messages(
     let mut all_refundable = true;
     for (index, msg) in tx.messages.iter().enumerate() {
         let mut ctx = Ctx::new(&mut layer, block);
-        let value = router::execute(&mut ctx, msg).map_err(|failure| in_message(failure, index))?;
+        router::execute(&mut ctx, msg).map_err(|failure| in_message(failure, index))?;
         all_refundable &= ctx.is_refundable();
-        ran.responses.push(Any { type_url: msg.response_type_url(), value });
+        ran.responses.push(Any { type_url: msg.response_type_url(), value: vec![] });
         ran.events.extend(message_events(msg, index, ctx.events));
     }
     let refund = all_refundable && tx.has_distinct_messages() && paid.amount > 0;

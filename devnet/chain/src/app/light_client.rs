@@ -7,7 +7,7 @@ pub(crate) mod queries;
 
 use super::context::{Ctx, parse_account};
 use crate::{
-    error::{Broken, Failure, lightclient as err, plain},
+    error::{Broken, Failure, lightclient as err, plain, with_sources},
     event::{Event, json_text},
     genesis::Genesis,
     state::{Order, State, Table},
@@ -124,7 +124,7 @@ pub(crate) fn check_insert_headers(msg: &MsgInsertHeaders) -> Result<(), Failure
 /// Row 2: proof of work of each header alone; outside block execution only.
 pub(crate) fn check_work(ctx: &Ctx<'_, '_>, msg: &MsgInsertHeaders) -> Result<(), Failure> {
     chain::check_alone(ctx.block.chain.network.header_rules(), &decode_headers(msg)?)
-        .map_err(|refused| err::INVALID_POW.because(chain_text(&refused)))
+        .map_err(|refused| err::INVALID_POW.because(with_sources(&refused)))
 }
 
 /// Rows 3 to 10, and what follows from acceptance.
@@ -155,7 +155,7 @@ fn decode_headers(msg: &MsgInsertHeaders) -> Result<Vec<Header>, Failure> {
 }
 
 fn refusal(refused: &HeadersRefused) -> Failure {
-    let text = chain_text(refused);
+    let text = with_sources(refused);
     match refused {
         HeadersRefused::Empty | HeadersRefused::NotLinked { .. } => plain(text),
         HeadersRefused::AlreadyKnown { .. } => err::KNOWN_HEADER.because(text),
@@ -164,14 +164,6 @@ fn refusal(refused: &HeadersRefused) -> Failure {
             err::INVALID_HEADER.lost(text)
         }
         HeadersRefused::NotMoreWork { .. } => err::NOT_ENOUGH_WORK.lost(text),
-    }
-}
-
-/// An error with its sources in one line.
-fn chain_text(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {}", chain_text(source)),
-        None => error.to_string(),
     }
 }
 

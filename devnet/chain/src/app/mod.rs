@@ -16,11 +16,16 @@ mod auth;
 mod bank;
 mod block;
 mod context;
+mod decimal;
+mod epochs;
 mod execute;
+mod finality;
+mod incentive;
 mod light_client;
 mod page;
 mod query;
 mod router;
+mod staking;
 mod tx;
 
 pub(crate) use context::{BlockTime, PREFIX, Purpose};

@@ -1,13 +1,14 @@
 //! `abci_query`: from a path to the module that answers, and errors in the form of `wire.md` 4.5.
 
-use super::{auth, bank, context::BlockInfo, execute, light_client};
+use super::{auth, bank, context::BlockInfo, epochs, execute, finality, incentive, light_client, staking};
 use crate::{
     error::{Broken, Failure, Refusal, plain, sdk},
     state::State,
 };
 use btc_staking_babylon::proto::{
     GasInfo, Query, QueryAccountRequest, QueryBalanceRequest, SimulateRequest, SimulateResponse,
-    SimulationResult, btclightclient as lc, btcstaking as st,
+    SimulationResult, btccheckpoint as btc, btclightclient as lc, btcstaking as st, checkpointing as ckpt,
+    epoching as ep, finality as fi, incentive as inc,
 };
 use prost::Message;
 
@@ -41,6 +42,10 @@ pub(crate) fn answer(asked: &Asked<'_, '_>) -> Result<Answer, Broken> {
 }
 
 fn dispatch(asked: &Asked<'_, '_>) -> Result<Vec<u8>, Failure> {
+    use epochs::queries as epoch;
+    use finality::queries as votes;
+    use light_client::queries as light;
+    use staking::queries as stakes;
     macro_rules! answered_by {
         ($($request:ty => $handler:expr,)*) => {
             match asked.path {
@@ -57,16 +62,51 @@ fn dispatch(asked: &Asked<'_, '_>) -> Result<Vec<u8>, Failure> {
     answered_by! {
         QueryAccountRequest => auth::query_account,
         QueryBalanceRequest => bank::query_balance,
-        lc::QueryParamsRequest => light_client::queries::params,
-        lc::QueryTipRequest => light_client::queries::query_tip,
-        lc::QueryBaseHeaderRequest => light_client::queries::base_header,
-        lc::QueryMainChainRequest => light_client::queries::main_chain,
-        lc::QueryHeaderDepthRequest => light_client::queries::header_depth,
-        lc::QueryContainsRequest => light_client::queries::contains,
-        lc::QueryContainsBytesRequest => light_client::queries::contains_bytes,
-        lc::QueryHashesRequest => light_client::queries::hashes,
-        st::QueryLargestBtcReOrgRequest =>
-            |state: &State<'_>, _: st::QueryLargestBtcReOrgRequest| light_client::queries::largest_reorg(state),
+        lc::QueryParamsRequest => light::params,
+        lc::QueryTipRequest => light::query_tip,
+        lc::QueryBaseHeaderRequest => light::base_header,
+        lc::QueryMainChainRequest => light::main_chain,
+        lc::QueryHeaderDepthRequest => light::header_depth,
+        lc::QueryContainsRequest => light::contains,
+        lc::QueryContainsBytesRequest => light::contains_bytes,
+        lc::QueryHashesRequest => light::hashes,
+        st::QueryLargestBtcReOrgRequest => |state, _| light::largest_reorg(state),
+        st::QueryParamsRequest => stakes::latest_params,
+        st::QueryParamsVersionsRequest => stakes::params_versions,
+        st::QueryParamsByVersionRequest => stakes::params_by_version,
+        st::QueryParamsByBTCHeightRequest => stakes::params_by_height,
+        st::QueryFinalityProvidersRequest =>
+            |state, request| stakes::finality_providers(state, asked.height, request),
+        st::QueryFinalityProviderRequest =>
+            |state, request| stakes::finality_provider(state, asked.height, request),
+        st::QueryBTCDelegationsRequest => stakes::delegations,
+        st::QueryFinalityProviderDelegationsRequest => stakes::provider_delegations,
+        st::QueryBTCDelegationRequest => stakes::delegation,
+        fi::QueryParamsRequest => votes::query_params,
+        fi::QueryActiveFinalityProvidersAtHeightRequest => votes::active_at,
+        fi::QueryFinalityProviderPowerAtHeightRequest => votes::power_at,
+        fi::QueryFinalityProviderCurrentPowerRequest => votes::current_power,
+        fi::QueryActivatedHeightRequest => votes::activated_height,
+        fi::QueryListPublicRandomnessRequest => votes::public_randomness,
+        fi::QueryListPubRandCommitRequest => votes::commits,
+        fi::QueryBlockRequest => votes::block,
+        fi::QueryListBlocksRequest => votes::blocks,
+        fi::QueryVotesAtHeightRequest => votes::votes_at,
+        fi::QueryEvidenceRequest => votes::evidence,
+        fi::QueryListEvidencesRequest => votes::evidences,
+        fi::QuerySigningInfoRequest => votes::signing_info,
+        fi::QuerySigningInfosRequest => votes::signing_infos,
+        fi::QueryVotingPowerDistributionRequest => votes::distribution,
+        btc::QueryParamsRequest => epoch::checkpoint_params,
+        ep::QueryParamsRequest => epoch::epoch_params,
+        ep::QueryCurrentEpochRequest => |state, _| epoch::current_epoch(state, asked.height),
+        ep::QueryEpochInfoRequest => |state, request| epoch::epoch_info(state, asked.height, request),
+        ckpt::QueryRawCheckpointRequest => epoch::raw_checkpoint,
+        ckpt::QueryLastCheckpointWithStatusRequest => epoch::last_with_status,
+        ckpt::QueryEpochStatusRequest => epoch::epoch_status,
+        inc::QueryParamsRequest => incentive::query_params,
+        inc::QueryRewardGaugesRequest => incentive::query_gauges,
+        inc::QueryDelegatorWithdrawAddressRequest => incentive::query_withdraw_address,
     }
 }
 

@@ -1,17 +1,26 @@
 //! From a message to the module that handles it.
 
-use super::{bank, context::Ctx, light_client};
+use super::{bank, context::Ctx, finality, incentive, light_client, staking};
 use crate::{error::Failure, wire::messages::Msg};
-
-/// What a handler answers: the encoded response message.
-pub(crate) type Response = Vec<u8>;
 
 /// Stateless checks of a message (ValidateBasic), before anything is charged.
 pub(crate) fn check_message(msg: &Msg) -> Result<(), Failure> {
     match msg {
         Msg::Send(msg) => bank::check_send(msg),
+        Msg::CreateFinalityProvider(msg) => staking::provider::check_create(msg),
+        Msg::EditFinalityProvider(msg) => staking::provider::check_edit(msg),
+        Msg::CreateDelegation(msg) => staking::check_create_delegation(msg),
+        Msg::ExpandStake(msg) => staking::check_expand(msg),
+        Msg::AddInclusionProof(msg) => staking::check_add_inclusion_proof(msg),
+        Msg::AddCovenantSigs(msg) => staking::check_add_covenant_sigs(msg),
+        Msg::Undelegate(msg) => staking::check_undelegate(msg),
+        Msg::SelectiveSlashing(msg) => staking::check_selective_slashing(msg),
+        Msg::CommitRandomness(msg) => finality::check_commit(msg),
+        Msg::AddFinalitySig(msg) => finality::check_vote(msg),
+        Msg::Unjail(msg) => finality::check_unjail(msg),
         Msg::InsertHeaders(msg) => light_client::check_insert_headers(msg),
-        _ => Ok(()),
+        // The reference checks these in the handler.
+        Msg::WithdrawReward(_) | Msg::SetWithdrawAddress(_) => Ok(()),
     }
 }
 
@@ -19,16 +28,40 @@ pub(crate) fn check_message(msg: &Msg) -> Result<(), Failure> {
 pub(crate) fn check_outside_blocks(ctx: &Ctx<'_, '_>, msg: &Msg) -> Result<(), Failure> {
     match msg {
         Msg::InsertHeaders(msg) => light_client::check_work(ctx, msg),
-        _ => Ok(()),
+        Msg::Send(_)
+        | Msg::CreateFinalityProvider(_)
+        | Msg::EditFinalityProvider(_)
+        | Msg::CreateDelegation(_)
+        | Msg::ExpandStake(_)
+        | Msg::AddInclusionProof(_)
+        | Msg::AddCovenantSigs(_)
+        | Msg::Undelegate(_)
+        | Msg::SelectiveSlashing(_)
+        | Msg::CommitRandomness(_)
+        | Msg::AddFinalitySig(_)
+        | Msg::Unjail(_)
+        | Msg::WithdrawReward(_)
+        | Msg::SetWithdrawAddress(_) => Ok(()),
     }
 }
 
 /// Runs a message.
-pub(crate) fn execute(ctx: &mut Ctx<'_, '_>, msg: &Msg) -> Result<Response, Failure> {
+pub(crate) fn execute(ctx: &mut Ctx<'_, '_>, msg: &Msg) -> Result<(), Failure> {
     match msg {
-        Msg::Send(msg) => bank::send(ctx, msg)?,
-        Msg::InsertHeaders(msg) => light_client::insert_headers(ctx, msg)?,
-        _ => return Err(crate::error::sdk::UNKNOWN_REQUEST.bare()),
+        Msg::Send(msg) => bank::send(ctx, msg),
+        Msg::CreateFinalityProvider(msg) => staking::provider::create(ctx, msg),
+        Msg::EditFinalityProvider(msg) => staking::provider::edit(ctx, msg),
+        Msg::CreateDelegation(msg) => staking::create_delegation(ctx, msg),
+        Msg::ExpandStake(msg) => staking::expand_stake(ctx, msg),
+        Msg::AddInclusionProof(msg) => staking::add_inclusion_proof(ctx, msg),
+        Msg::AddCovenantSigs(msg) => staking::add_covenant_sigs(ctx, msg),
+        Msg::Undelegate(msg) => staking::undelegate(ctx, msg),
+        Msg::SelectiveSlashing(msg) => staking::selective_slashing(ctx, msg),
+        Msg::CommitRandomness(msg) => finality::commit_randomness(ctx, msg),
+        Msg::AddFinalitySig(msg) => finality::add_vote(ctx, msg),
+        Msg::Unjail(msg) => finality::unjail(ctx, msg),
+        Msg::InsertHeaders(msg) => light_client::insert_headers(ctx, msg),
+        Msg::WithdrawReward(msg) => incentive::withdraw(ctx, msg),
+        Msg::SetWithdrawAddress(msg) => incentive::set_withdraw_address(ctx, msg),
     }
-    Ok(Response::new())
 }

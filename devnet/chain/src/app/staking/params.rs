@@ -1,0 +1,76 @@
+//! Versions of the staking parameters (`chain.md` 4).
+
+use crate::{
+    error::{Broken, Failure, btcstaking as err, plain},
+    genesis::Genesis,
+    state::{Order, State, Table},
+};
+use btc_staking_babylon::{
+    convert::params::{decode_staking_params, encode_staking_params},
+    proto::btcstaking::Params,
+};
+use btc_staking_protocol::{
+    height::BtcHeight,
+    params::{ParamsVersion, StakingParams},
+};
+
+/// The versions, oldest first. Nothing is ever overwritten.
+pub(super) const VERSIONS: Table<ParamsVersion, Params> = Table::new("sv");
+
+/// Stores the versions of genesis.
+pub(crate) fn init(state: &mut State<'_>, genesis: &Genesis) -> Result<(), Failure> {
+    for params in genesis.staking_params.iter() {
+        let record = encode_staking_params(params).map_err(|err| Broken::Halt(err.to_string()))?;
+        VERSIONS.put(state, &params.version, &record)?;
+    }
+    Ok(())
+}
+
+/// A version that a delegation was checked against.
+pub(crate) fn stored(state: &State<'_>, version: ParamsVersion) -> Result<StakingParams, Failure> {
+    find(state, version)?.ok_or_else(|| corrupt(format!("version {} is missing", version.0)).into())
+}
+
+/// A version, if there is one of that number.
+pub(crate) fn find(state: &State<'_>, version: ParamsVersion) -> Result<Option<StakingParams>, Failure> {
+    let record = VERSIONS.get(state, &version)?;
+    Ok(record.map(|record| decode(version, &record)).transpose()?)
+}
+
+/// The newest version, even when its activation height lies ahead.
+pub(crate) fn latest(state: &State<'_>) -> Result<StakingParams, Failure> {
+    match VERSIONS.scan(state, Order::Descending).next() {
+        Some(entry) => {
+            let (version, record) = entry?;
+            Ok(decode(version, &record)?)
+        }
+        None => Err(err::PARAMS_NOT_FOUND.bare()),
+    }
+}
+
+/// The version that applies at a Bitcoin height, if one does.
+pub(crate) fn find_at(state: &State<'_>, height: BtcHeight) -> Result<Option<StakingParams>, Failure> {
+    for entry in VERSIONS.scan(state, Order::Descending) {
+        let (version, record) = entry?;
+        if record.btc_activation_height <= height.to_u32() {
+            return Ok(Some(decode(version, &record)?));
+        }
+    }
+    Ok(None)
+}
+
+/// The version that applies at a Bitcoin height.
+///
+/// # Errors
+/// A plain error below the first version.
+pub(crate) fn at(state: &State<'_>, height: BtcHeight) -> Result<StakingParams, Failure> {
+    find_at(state, height)?.ok_or_else(|| plain(format!("no params version for btc height {height}")))
+}
+
+fn decode(version: ParamsVersion, record: &Params) -> Result<StakingParams, Broken> {
+    decode_staking_params(version, record).map_err(|err| corrupt(err.to_string()))
+}
+
+fn corrupt(reason: String) -> Broken {
+    Broken::Corrupt { table: "params versions", reason }
+}

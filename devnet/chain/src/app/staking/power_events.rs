@@ -1,0 +1,88 @@
+//! Changes of power, queued by Bitcoin height until the finality module takes them up (`chain.md` 8).
+
+use super::records::corrupt;
+use crate::{
+    error::{Broken, Failure},
+    state::{Order, State, Table},
+};
+use bitcoin::{Txid, hashes::Hash};
+use btc_staking_protocol::{height::BtcHeight, keys::FinalityProviderPublicKey};
+use prost::Message;
+
+/// What changes power.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PowerEvent {
+    /// A delegation counts from now on.
+    Active(Txid),
+    /// A delegation was spent.
+    Unbonded(Txid),
+    /// A delegation's timelock is about to end.
+    Expired(Txid),
+    /// A finality provider was slashed.
+    Slashed(FinalityProviderPublicKey),
+    /// A finality provider went to jail.
+    Jailed(FinalityProviderPublicKey),
+    /// A finality provider left jail.
+    Unjailed(FinalityProviderPublicKey),
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct EventRecord {
+    #[prost(uint32, tag = "1")]
+    kind: u32,
+    /// Staking txid in internal order, or key of the finality provider.
+    #[prost(bytes = "vec", tag = "2")]
+    subject: Vec<u8>,
+}
+
+const EVENTS: Table<(BtcHeight, u64), EventRecord> = Table::new("se");
+const NEXT: Table<(), u64> = Table::new("sn");
+
+/// Queues an event behind the others at a height.
+pub(crate) fn record(state: &mut State<'_>, height: BtcHeight, event: PowerEvent) -> Result<(), Failure> {
+    let number = NEXT.get(state, &())?.unwrap_or(0);
+    NEXT.put(state, &(), &number.saturating_add(1))?;
+    EVENTS.put(state, &(height, number), &EventRecord::from(event))
+}
+
+/// Takes the events of a height out of the queue, in the order in which they were recorded.
+pub(crate) fn take(state: &mut State<'_>, height: BtcHeight) -> Result<Vec<PowerEvent>, Failure> {
+    let found = EVENTS.scan_under(state, &height, Order::Ascending).collect::<Result<Vec<_>, _>>()?;
+    let mut events = vec![];
+    for (key, record) in found {
+        EVENTS.delete(state, &key)?;
+        events.push(PowerEvent::try_from(record)?);
+    }
+    Ok(events)
+}
+
+impl From<PowerEvent> for EventRecord {
+    fn from(event: PowerEvent) -> Self {
+        let (kind, subject) = match event {
+            PowerEvent::Active(txid) => (1, txid.to_byte_array()),
+            PowerEvent::Unbonded(txid) => (2, txid.to_byte_array()),
+            PowerEvent::Expired(txid) => (3, txid.to_byte_array()),
+            PowerEvent::Slashed(key) => (4, key.to_bytes()),
+            PowerEvent::Jailed(key) => (5, key.to_bytes()),
+            PowerEvent::Unjailed(key) => (6, key.to_bytes()),
+        };
+        Self { kind, subject: subject.to_vec() }
+    }
+}
+
+impl TryFrom<EventRecord> for PowerEvent {
+    type Error = Broken;
+    fn try_from(record: EventRecord) -> Result<Self, Broken> {
+        let txid = || Txid::from_slice(&record.subject).map_err(corrupt);
+        let key = || FinalityProviderPublicKey::from_slice(&record.subject).map_err(corrupt);
+        match record.kind {
+            1 => txid().map(Self::Active),
+            2 => txid().map(Self::Unbonded),
+            3 => txid().map(Self::Expired),
+            4 => key().map(Self::Slashed),
+            5 => key().map(Self::Jailed),
+            6 => key().map(Self::Unjailed),
+            kind => Err(corrupt(format!("power event of unknown kind {kind}"))),
+        }
+    }
+}

@@ -30,13 +30,13 @@ pub struct BabylonReader {
 pub struct Limits {
     /// Members asked for at once. A page of 500 delegations of a nine-member committee has about 6 MB.
     pub page: u64,
-    /// Members of a whole list; more is an error, because memory is finite.
+    /// Members of a whole list; more is an error, because memory is finite: this many delegations have about 2 GB.
     pub total: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { page: 500, total: 1_000_000 }
+        Self { page: 500, total: 200_000 }
     }
 }
 

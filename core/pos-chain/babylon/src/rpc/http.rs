@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 use tendermint_rpc::{
-    Client, HttpClient, HttpClientUrl, Method, client::CompatMode, error::ErrorDetail,
+    Client, HttpClient, HttpClientUrl, Method, Url, client::CompatMode, error::ErrorDetail,
     request::RequestMessage,
 };
 use thiserror::Error;
@@ -17,7 +17,8 @@ use thiserror::Error;
 /// Talks to the first endpoint that answers, and stays with it until it stops answering.
 ///
 /// Only silence and malformed answers move on to the next endpoint; a refusal is an answer. A broadcast that timed out
-/// may be repeated at another endpoint: it is the same transaction there.
+/// may be repeated at another endpoint: it is the same transaction there. The size of an answer is not bounded here,
+/// since the HTTP client below reads it whole: the nodes an operator chooses are trusted that far.
 pub struct HttpRpc {
     nodes: Vec<Node>,
     current: AtomicUsize,
@@ -25,6 +26,8 @@ pub struct HttpRpc {
 }
 
 struct Node {
+    /// Host and port, for the log; an address may hold a password.
+    name: String,
     client: HttpClient,
     /// Whether the node named the expected chain id.
     checked: AtomicBool,
@@ -55,10 +58,7 @@ impl HttpRpc {
         if urls.is_empty() {
             return Err(InvalidEndpoints::None);
         }
-        let node = |url: &String| {
-            client(url, timeout).map(|client| Node { client, checked: AtomicBool::new(false) })
-        };
-        let nodes = urls.iter().map(node).collect::<Result<_, _>>()?;
+        let nodes = urls.iter().map(|url| node(url, timeout)).collect::<Result<_, _>>()?;
         Ok(Self { nodes, current: AtomicUsize::new(0), network: None })
     }
 
@@ -84,7 +84,12 @@ impl HttpRpc {
                     self.current.store(index, Ordering::Relaxed);
                     return answer;
                 }
-                Err(error) => last = error,
+                Err(error) => {
+                    if self.nodes.len() > 1 {
+                        tracing::warn!(endpoint = self.nodes[index].name, %error, "endpoint passed over");
+                    }
+                    last = error;
+                }
             }
         }
         Err(last)
@@ -114,13 +119,17 @@ impl HttpRpc {
     }
 }
 
-fn client(url: &str, timeout: Duration) -> Result<HttpClient, InvalidEndpoints> {
+fn node(url: &str, timeout: Duration) -> Result<Node, InvalidEndpoints> {
     let invalid = |error: tendermint_rpc::Error| InvalidEndpoints::Url {
         url: url.to_owned(),
         reason: error.to_string(),
     };
-    let parsed: HttpClientUrl = url.parse().map_err(invalid)?;
-    HttpClient::builder(parsed).compat_mode(CompatMode::V0_38).timeout(timeout).build().map_err(invalid)
+    let parsed: Url = url.parse().map_err(invalid)?;
+    let name = format!("{}:{}", parsed.host(), parsed.port());
+    let http: HttpClientUrl = parsed.try_into().map_err(invalid)?;
+    let client =
+        HttpClient::builder(http).compat_mode(CompatMode::V0_38).timeout(timeout).build().map_err(invalid)?;
+    Ok(Node { name, client, checked: AtomicBool::new(false) })
 }
 
 fn failure(error: &tendermint_rpc::Error) -> RpcError {

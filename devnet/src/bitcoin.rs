@@ -208,6 +208,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn node_that_is_found_says_what_it_is_and_ends_when_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let node = BitcoinNode::start(None, folder.path()).await.unwrap();
+        println!("{}: {}", node.kind(), node.describe());
+        let expected = if find(None).unwrap().is_some() { "bitcoind" } else { "simulator" };
+        assert_eq!(node.kind(), expected);
+        assert!(node.client().unwrap().fetch_version().await.unwrap().starts_with('/'));
+        let url = node.url();
+        let cookie_file = node.cookie_file().to_owned();
+        node.stop().await.unwrap();
+        let gone = Bitcoind::new(BitcoindConfig::new(url, Auth::CookieFile(cookie_file))).unwrap();
+        assert!(gone.fetch_tip().await.unwrap_err().is_transient());
+    }
+
+    #[tokio::test]
     async fn a_given_path_without_a_program_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let given = folder.path().join("bitcoind");

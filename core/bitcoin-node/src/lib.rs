@@ -6,6 +6,7 @@
 //! | [`follower`] | turns a node into an ordered stream of connected and disconnected blocks |
 //! | [`watch`] | confirmations and spends of chosen transactions and outputs, undone by reorgs |
 //! | [`bitcoind`] | the ports over Bitcoin Core's JSON-RPC |
+//! | [`endpoint`] | how a configuration names a node |
 //! | [`simulator`] | a regtest node in memory: the ports without a process, or the same JSON-RPC served |
 //! | [`dev`] | mining and reorgs on a regtest node |
 //! | [`regtest`] | finds a `bitcoind` and runs it on regtest |

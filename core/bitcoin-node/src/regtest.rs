@@ -130,8 +130,8 @@ fn is_program(path: &Path) -> bool {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
-    #![cfg(unix)]
     use super::*;
     use std::{collections::HashMap, fs, os::unix::fs::PermissionsExt as _};
 

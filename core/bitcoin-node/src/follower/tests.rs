@@ -272,7 +272,11 @@ impl Role {
     /// Lets the chain rest and follows it to the end.
     async fn settle(&mut self) {
         self.chain.state().surprises.clear();
-        while !self.poll().await {}
+        let mut polls = 0;
+        while !self.poll().await {
+            polls += 1;
+            assert!(polls < 10_000, "a chain at rest is caught up with");
+        }
         self.commit();
         let from = usize::try_from(self.start.to_u32()).unwrap();
         let followed: Vec<BlockHash> = self.model.stack.iter().map(|block| block.hash).collect();

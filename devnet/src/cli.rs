@@ -1,6 +1,9 @@
 //! The command line.
 
-use crate::{bitcoin, chain_only, demo, keys::Seed, network::NetworkOptions, processes, roles::Role, up};
+use crate::{
+    bitcoin, chain_only, daemons::Residence, demo, keys::Seed, network::NetworkOptions, processes,
+    roles::Role, up,
+};
 use btc_staking_bitcoin_node::regtest;
 use btc_staking_daemon::cli::{self, Exit, FailWith, Failure, Output};
 use clap::{Args, Parser, Subcommand};
@@ -117,7 +120,12 @@ struct ChainArgs {
 }
 
 impl NetworkArgs {
-    fn options(self, block_time_ms: u64, bitcoin_block_time_ms: u64) -> std::io::Result<NetworkOptions> {
+    fn options(
+        self,
+        block_time_ms: u64,
+        bitcoin_block_time_ms: u64,
+        poll_interval_ms: u64,
+    ) -> std::io::Result<NetworkOptions> {
         Ok(NetworkOptions {
             bitcoind: self.bitcoind,
             simulator: self.simulator,
@@ -127,7 +135,8 @@ impl NetworkArgs {
             ),
             folder: self.keep,
             bin_dir: self.bin_dir,
-            in_process: self.in_process,
+            poll_interval_ms,
+            residence: if self.in_process { Residence::ThisProcess } else { Residence::Processes },
             seed: self.seed.map_or_else(Seed::draw, |seed| Ok(Seed(seed)))?,
         })
     }
@@ -152,12 +161,24 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Command::Demo(args) => {
             let output = if args.json { Output::Json } else { Output::Text };
-            cli::run(output, || {
-                demo::run(args.network.options(demo::BLOCK_TIME_MS, demo::BITCOIN_BLOCK_TIME_MS)?, output)
-            })
+            let mut exit = Exit::Done;
+            let failed = cli::run(output, || {
+                let options = args.network.options(
+                    demo::BLOCK_TIME_MS,
+                    demo::BITCOIN_BLOCK_TIME_MS,
+                    demo::POLL_INTERVAL_MS,
+                )?;
+                exit = demo::run(options, output)?;
+                Ok(())
+            });
+            if exit == Exit::Done { failed } else { exit.into() }
         }
         Command::Up(args) => cli::run(Output::Text, || {
-            up::run(args.network.options(up::BLOCK_TIME_MS, up::BITCOIN_BLOCK_TIME_MS)?)
+            up::run(args.network.options(
+                up::BLOCK_TIME_MS,
+                up::BITCOIN_BLOCK_TIME_MS,
+                up::POLL_INTERVAL_MS,
+            )?)
         }),
         Command::Bitcoind { command } => cli::run(Output::Text, || bitcoind(&command)),
         Command::Chain(args) => cli::run(Output::Text, || {

@@ -1,29 +1,85 @@
 //! `devnet demo`: the story, from start to result.
 
 use crate::{
+    facts::Facts,
     network::{Network, NetworkOptions},
+    report::{BitcoinNodeReport, ChainReport, Report},
+    signals::Signals,
+    story::{self, Findings},
     timeline::{Target, Timeline},
 };
-use btc_staking_daemon::cli::{Failure, Output};
+use btc_staking_daemon::cli::{Exit, Failure, Output};
 
 /// Time between blocks of the staking chain, in milliseconds, unless given.
 pub const BLOCK_TIME_MS: u64 = 300;
 /// Time between Bitcoin blocks, in milliseconds, unless given.
 pub const BITCOIN_BLOCK_TIME_MS: u64 = 400;
+/// How often roles look at the chains, in milliseconds.
+pub const POLL_INTERVAL_MS: u64 = 150;
 
-/// Runs the story and prints its result.
+/// Runs the story, prints its result and says how the process ends.
 ///
 /// # Errors
-/// [`Failure`] when the devnet does not start or a fact does not hold.
-pub fn run(options: NetworkOptions, output: Output) -> Result<(), Failure> {
+/// [`Failure`] when the devnet does not start.
+pub fn run(options: NetworkOptions, output: Output) -> Result<Exit, Failure> {
     let target = if output == Output::Json { Target::Stderr } else { Target::Stdout };
     let timeline = Timeline::new(target);
+    timeline.line(&format!(
+        "Bitcoin staking, from lock to withdrawal. Seed {}: every key follows from it and is public.",
+        options.seed
+    ));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let network = Network::start(&options, &timeline).await?;
-        network.miner.fund(&[options.seed.miner_address()]).await?;
-        timeline.event("miner", "101 blocks");
-        network.stop().await;
-        Ok(())
+    let report = runtime.block_on(tell(&options, &timeline))?;
+    report.print(&timeline);
+    if output == Output::Json {
+        println!("{}", serde_json::to_string(&report)?);
+    }
+    Ok(if report.ok { Exit::Done } else { Exit::Failure })
+}
+
+async fn tell(options: &NetworkOptions, timeline: &Timeline) -> Result<Report, Failure> {
+    let mut signals = Signals::new()?;
+    let mut network = tokio::select! {
+        network = Network::start(options, timeline) => network?,
+        signal = signals.next() => return Err(Failure::new(Exit::Failure, format!("stopped by {signal}"))),
+    };
+    let facts = Facts::new(timeline);
+    let mut findings = Findings::default();
+    let daemons = network.daemons.clone();
+    let outcome = tokio::select! {
+        told = story::tell(&mut network, &facts, timeline, options.bitcoin_block_time, &mut findings) => {
+            told.map_err(|error| error.to_string())
+        }
+        ended = daemons.watch() => Err(ended.to_string()),
+        signal = signals.next() => Err(format!("stopped by {signal}")),
+    };
+    let chain = fetch_chain(&network).await;
+    let bitcoin_node = BitcoinNodeReport::of(&network.bitcoin_node);
+    let mut error = outcome.err();
+    if let Some(error) = &mut error {
+        let kept = network.folder.keep().display().to_string();
+        error.push_str(&format!("\nlogs and data are kept in {kept}"));
+    }
+    network.stop().await;
+    let facts = facts.so_far();
+    Ok(Report {
+        ok: error.is_none() && facts.iter().all(|fact| fact.ok),
+        bitcoin_node,
+        chain,
+        equivocation: findings.equivocation,
+        stakes: findings.stakes,
+        facts,
+        seconds: timeline.elapsed().as_secs_f64(),
+        error,
     })
+}
+
+/// What the chain says at the end; zeros if it does not answer, which a fact has told before.
+async fn fetch_chain(network: &Network) -> ChainReport {
+    let head = network.chain.fetch_head().await;
+    let finalised = network.chain.fetch_last_finalised().await;
+    ChainReport {
+        height: head.map_or(0, |head| head.height.to_u64()),
+        finalised_height: finalised.ok().flatten().map_or(0, |block| block.height.to_u64()),
+    }
 }

@@ -1,9 +1,23 @@
 //! What a devnet consists of: a Bitcoin node, a miner, the staking chain, and the roles as processes.
 
-use crate::{bitcoin::BitcoinNode, folder::RunFolder, keys::Seed, miner::Miner, timeline::Timeline};
-use btc_staking_bitcoin_node::bitcoind::Bitcoind;
-use btc_staking_daemon::cli::Failure;
+use crate::{
+    bitcoin::BitcoinNode,
+    daemons::{Daemons, Residence},
+    folder::RunFolder,
+    install::{InstalledRoles, Surroundings, install},
+    keys::Seed,
+    ledger::Ledger,
+    miner::Miner,
+    roles::{Programs, Role},
+    roster::{Roster, chain_endpoint},
+    timeline::Timeline,
+};
+use bitcoin::Network as BitcoinNetwork;
+use btc_staking_babylon::connector::BabylonConnector;
+use btc_staking_bitcoin_node::endpoint::BitcoinEndpoint;
+use btc_staking_daemon::cli::{Exit, FailWith, Failure};
 use btc_staking_devnet_chain::{Genesis, Node, NodeConfig, RunningNode};
+use btc_staking_pos_chain::{PosChain, Submitter, connect::Connector as _};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 /// Chain id of a devnet.
@@ -20,61 +34,152 @@ pub struct NetworkOptions {
     pub block_time: Duration,
     /// Time between Bitcoin blocks.
     pub bitcoin_block_time: Duration,
+    /// How often roles look at the chains, in milliseconds.
+    pub poll_interval_ms: u64,
     /// Where data and logs go; else a temporary folder.
     pub folder: Option<PathBuf>,
     /// Installed roles to run; else those in this program.
     pub bin_dir: Option<PathBuf>,
-    /// Run the daemons in this process.
-    pub in_process: bool,
+    /// Where the daemons run.
+    pub residence: Residence,
     /// What all test keys follow from.
     pub seed: Seed,
 }
 
-/// A running devnet.
+/// A running devnet. Dropping it ends everything; [`Network::stop`] does so in good order.
 pub struct Network {
-    /// Asks the Bitcoin node.
-    pub bitcoin: Arc<Bitcoind>,
+    /// The daemons. The first field, so that they end before the nodes they talk to.
+    pub daemons: Daemons,
+    /// Their configurations.
+    pub roles: InstalledRoles,
+    /// Who takes part.
+    pub roster: Roster,
+    /// Asks the staking chain.
+    pub chain: Arc<dyn PosChain>,
+    /// Says things to the staking chain from the devnet's own account.
+    pub submitter: Arc<dyn Submitter>,
+    /// What Bitcoin says.
+    pub ledger: Ledger,
     /// Mines.
     pub miner: Miner,
     /// The Bitcoin node.
     pub bitcoin_node: BitcoinNode,
-    /// The staking chain.
-    pub chain: RunningNode,
+    /// The staking chain's node.
+    pub chain_node: RunningNode,
     /// Data and logs. The last field, so that it goes away after everything that writes into it.
     pub folder: RunFolder,
 }
 
 impl Network {
-    /// Starts everything.
+    /// Starts everything: the nodes, then the daemons; finality providers are registered.
     ///
     /// # Errors
     /// [`Failure`] with what did not start.
     pub async fn start(options: &NetworkOptions, timeline: &Timeline) -> Result<Self, Failure> {
-        let folder = RunFolder::create(options.folder.as_deref())?;
-        let bitcoin_folder = folder.join("bitcoin-node");
-        let bitcoin_node = if options.simulator {
-            BitcoinNode::start_simulator(&bitcoin_folder).await?
-        } else {
-            BitcoinNode::start(options.bitcoind.as_deref(), &bitcoin_folder).await?
-        };
-        timeline.event("bitcoin node", bitcoin_node.describe());
+        let programs = Programs::new(options.bin_dir.as_deref()).fail_with(Exit::Usage)?;
+        let folder = RunFolder::create(options.folder.as_deref()).fail_with(Exit::Usage)?;
+        let roster = Roster::new(options.seed)?;
+        let bitcoin_node = start_bitcoin_node(options, &folder).await?;
+        timeline.event("bitcoin node", describe(&bitcoin_node, options));
         let bitcoin = Arc::new(bitcoin_node.client()?);
         let miner = Miner::new(Arc::clone(&bitcoin), &options.seed.miner_address());
-        let mut config = NodeConfig::new(Genesis::default_genesis(CHAIN_ID, vec![]), folder.join("chain"));
-        config.block_time = options.block_time;
-        let chain = Node::start(config).await?;
-        timeline.event("staking chain", format_args!("{CHAIN_ID}, a block every {:?}", options.block_time));
-        Ok(Self { bitcoin, miner, bitcoin_node, chain, folder })
+        let wallets: Vec<_> = roster.stakers.iter().map(|staker| staker.address.clone()).collect();
+        miner.fund(&wallets).await?;
+        timeline.event("miner", "50 BTC to each of three stakers, and 100 blocks on top");
+
+        let chain_node = start_chain(options, &roster, &folder).await?;
+        let endpoint = chain_endpoint(format!("http://{}", chain_node.rpc_addr()));
+        timeline.event(
+            "staking chain",
+            format_args!("{CHAIN_ID}, a block every {} ms", options.block_time.as_millis()),
+        );
+        let surroundings = Surroundings {
+            chain: endpoint.clone(),
+            bitcoin: BitcoinEndpoint {
+                network: BitcoinNetwork::Regtest,
+                rpc_url: bitcoin_node.url(),
+                cookie_file: Some(bitcoin_node.cookie_file().to_owned()),
+                user: None,
+                password_file: None,
+            },
+            poll_interval_ms: options.poll_interval_ms,
+        };
+        let roles = install(&roster, &folder, &surroundings)?;
+        let daemons = Daemons::new(programs, options.residence, &roles.passphrase_file, folder.make("logs")?);
+        let network = Self {
+            chain: BabylonConnector.connect(&endpoint).await.fail_with(Exit::Unreachable)?,
+            submitter: BabylonConnector.open_account(&endpoint, options.seed.account("devnet")).await?,
+            ledger: Ledger::new(Arc::clone(&bitcoin)),
+            daemons,
+            roles,
+            roster,
+            miner,
+            bitcoin_node,
+            chain_node,
+            folder,
+        };
+        network.start_daemons(timeline).await?;
+        Ok(network)
     }
 
-    /// Ends everything in good order.
+    /// Mines a Bitcoin block every `interval` from now on.
+    pub fn start_mining(&mut self, interval: Duration) {
+        self.miner.start(interval);
+    }
+
+    async fn start_daemons(&self, timeline: &Timeline) -> Result<(), Failure> {
+        for member in &self.roles.covenants {
+            self.daemons.start(Role::Covenant, member)?;
+        }
+        self.daemons.start(Role::Slasher, &self.roles.slasher)?;
+        timeline.event("covenant", "5 members, each a daemon with one key; 3 signatures make a quorum");
+        timeline.event("slasher", "relays Bitcoin headers, watches for evidence");
+        futures::future::try_join_all(self.roles.providers.iter().map(|provider| async move {
+            self.daemons.command(Role::FinalityProvider, provider, &["init"]).await?;
+            let register = ["register", "--moniker", provider.name.as_str()];
+            self.daemons.command(Role::FinalityProvider, provider, &register).await?;
+            self.daemons.start(Role::FinalityProvider, provider)
+        }))
+        .await?;
+        for provider in &self.roster.providers {
+            timeline.event(&provider.name, format_args!("registered, EOTS key {}", provider.key));
+        }
+        Ok(())
+    }
+
+    /// Ends everything in good order. The folder goes away unless it was given or is kept.
     pub async fn stop(self) {
-        let Self { bitcoin_node, chain, miner, folder, .. } = self;
+        let Self { daemons, miner, chain_node, bitcoin_node, folder, .. } = self;
+        daemons.stop();
         drop(miner);
-        chain.stop().await;
+        chain_node.stop().await;
         if let Err(error) = bitcoin_node.stop().await {
             tracing::warn!(%error, "bitcoin node did not stop in good order");
         }
         drop(folder);
     }
+}
+
+async fn start_bitcoin_node(options: &NetworkOptions, folder: &RunFolder) -> Result<BitcoinNode, Failure> {
+    let home = folder.join("bitcoin-node");
+    Ok(if options.simulator {
+        BitcoinNode::start_simulator(&home).await?
+    } else {
+        BitcoinNode::start(options.bitcoind.as_deref(), &home).await?
+    })
+}
+
+fn describe(node: &BitcoinNode, options: &NetworkOptions) -> String {
+    if options.simulator { "simulator, as asked for".to_owned() } else { node.describe() }
+}
+
+async fn start_chain(
+    options: &NetworkOptions,
+    roster: &Roster,
+    folder: &RunFolder,
+) -> Result<RunningNode, Failure> {
+    let genesis = Genesis::fast(CHAIN_ID, roster.committee()?, roster.genesis_accounts()?);
+    let mut config = NodeConfig::new(genesis, folder.join("chain"));
+    config.block_time = options.block_time;
+    Ok(Node::start(config).await?)
 }

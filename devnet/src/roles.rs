@@ -2,12 +2,14 @@
 //! (`docs/adr/0003-roles-by-wiring.md`).
 
 use crate::processes::Invocation;
+use btc_staking_babylon::connector::BabylonConnector;
 use clap::ValueEnum;
 use std::{
     ffi::OsString,
     fmt, io,
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
 };
 
 /// A program of this workspace.
@@ -48,12 +50,13 @@ impl Role {
 
     /// Runs the program in this process; `args` come after its name.
     pub fn run(self, args: impl IntoIterator<Item = OsString>) -> ExitCode {
-        let _args = std::iter::once(OsString::from(self.name())).chain(args);
+        let args = std::iter::once(OsString::from(self.name())).chain(args);
+        let connector = Arc::new(BabylonConnector);
         match self {
-            Role::Covenant => ExitCode::FAILURE,
-            Role::FinalityProvider => ExitCode::FAILURE,
-            Role::Slasher => ExitCode::FAILURE,
-            Role::Staker => ExitCode::FAILURE,
+            Role::Covenant => btc_staking_covenant::cli::main_with(args, connector),
+            Role::FinalityProvider => btc_staking_finality_provider::cli::main_with(args, connector),
+            Role::Slasher => btc_staking_slasher::cli::main_with(args, connector),
+            Role::Staker => btc_staking_staker::main_with(args, connector),
         }
     }
 }

@@ -11,6 +11,8 @@ use btc_staking_daemon::cli::Failure;
 pub const BLOCK_TIME_MS: u64 = 1_000;
 /// Time between Bitcoin blocks, in milliseconds, unless given.
 pub const BITCOIN_BLOCK_TIME_MS: u64 = 3_000;
+/// How often roles look at the chains, in milliseconds.
+pub const POLL_INTERVAL_MS: u64 = 500;
 
 /// Starts everything, says where it is, and stays until SIGINT or SIGTERM.
 ///

@@ -1,0 +1,53 @@
+//! Before anybody stakes: the chain's light client follows Bitcoin, and finality providers are ready.
+
+use super::{Stage, StoryError};
+use btc_staking_pos_chain::StoredCommitment;
+
+/// The watchtower relays every Bitcoin header; both providers are registered.
+pub async fn light_client_follows(stage: &Stage<'_>) -> Result<(), StoryError> {
+    let network = &*stage.network;
+    let claim = stage.claim("light client", "has Bitcoin's tip", &["slasher"]);
+    stage
+        .facts
+        .wait(claim, || async {
+            let seen = network.chain.fetch_light_client_tip().await.map_err(|error| error.to_string())?;
+            let tip = network.ledger.fetch_height().await.map_err(|error| error.to_string())?;
+            if seen.height == tip {
+                Ok(())
+            } else {
+                Err(format!("it is at {}, Bitcoin at {tip}", seen.height))
+            }
+        })
+        .await?;
+    for provider in &network.roster.providers {
+        let claim = stage.claim(&provider.name, "is registered", &[&provider.name]);
+        stage
+            .facts
+            .wait(claim, || async {
+                let found = network.chain.fetch_finality_provider(&provider.key).await;
+                found
+                    .map_err(|error| error.to_string())?
+                    .ok_or("the chain does not know it")
+                    .map_err(String::from)
+            })
+            .await?;
+        let claim = stage.claim(&provider.name, "has committed public randomness", &[&provider.name]);
+        let commitment = stage.facts.wait(claim, || first_commitment(stage, provider)).await?;
+        stage.timeline.detail(format_args!(
+            "{} heights from {}, Merkle root {}",
+            commitment.count,
+            commitment.start_height,
+            hex::encode(commitment.root)
+        ));
+    }
+    Ok(())
+}
+
+async fn first_commitment(
+    stage: &Stage<'_>,
+    provider: &crate::roster::Provider,
+) -> Result<StoredCommitment, String> {
+    let commitments = stage.network.chain.fetch_randomness_commitments(&provider.key).await;
+    let commitments = commitments.map_err(|error| error.to_string())?;
+    commitments.first().copied().ok_or_else(|| "it has committed to none".to_owned())
+}

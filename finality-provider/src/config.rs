@@ -5,6 +5,7 @@ use crate::{
     service::Settings,
 };
 use btc_staking_daemon::{http, telemetry::LogOptions};
+use btc_staking_eots_manager::records::{ChainId, InvalidChainId};
 use btc_staking_pos_chain::connect::ChainEndpoint;
 use serde::{Deserialize, Serialize};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -105,6 +106,9 @@ pub enum InvalidConfig {
     /// No key.
     #[error("eots_key_files must name at least one key file")]
     NoKeys,
+    /// Not a chain id.
+    #[error("chain.id is not usable: {0}")]
+    ChainId(InvalidChainId),
     /// Nothing to commit to, or more than is derived at once.
     #[error("randomness.count is {0}, it must be 1 to {MAX_COUNT}")]
     Count(u64),
@@ -136,6 +140,14 @@ fn default_listen() -> SocketAddr {
 }
 
 impl Config {
+    /// The chain id, as it enters the randomness.
+    ///
+    /// # Errors
+    /// [`InvalidConfig::ChainId`] when it is empty or too long for a sign record.
+    pub fn chain_id(&self) -> Result<ChainId, InvalidConfig> {
+        self.chain.id.parse().map_err(InvalidConfig::ChainId)
+    }
+
     /// The behaviour of the tasks.
     ///
     /// # Errors
@@ -154,6 +166,7 @@ impl Config {
         if voting.batch == 0 {
             return Err(InvalidConfig::Batch);
         }
+        self.chain_id()?;
         Ok(Settings {
             plan: Plan { count: randomness.count, lead: randomness.lead },
             batch: voting.batch,
@@ -191,7 +204,8 @@ mod tests {
     #[test]
     fn values_out_of_range_are_refused_by_name() {
         type Change = fn(&mut Config);
-        let table: [(Change, &str); 6] = [
+        let table: [(Change, &str); 7] = [
+            (|c| c.chain.id.clear(), "chain.id"),
             (|c| c.eots_key_files.clear(), "eots_key_files"),
             (|c| c.randomness.count = 0, "randomness.count"),
             (|c| c.randomness.count = 320_001, "randomness.count"),

@@ -1,8 +1,8 @@
 //! The signer: the only code that ever touches an EOTS secret after its key file was opened.
 //!
-//! There is no way to have an arbitrary message signed. A vote is signed under a [`Permit`](crate::records::Permit), so
-//! only once its record is durable; a randomness commitment and a proof of possession have messages of their own, built
-//! here, which no vote can equal.
+//! There is no way to have an arbitrary message signed. A vote is signed under a [`Permit`], so only once its record is
+//! durable; a randomness commitment and a proof of possession have messages of their own, built here, which no vote can
+//! equal.
 //!
 //! Spec: `crypto.md` 2, 4.2, 5.1, 6.
 

@@ -25,7 +25,7 @@ use btc_staking_daemon::{
 use btc_staking_eots_manager::{
     keyfiles::load_key,
     manager::EotsManager,
-    records::{ChainId, SignRecords, Subject},
+    records::{SignRecords, Subject},
 };
 use btc_staking_pos_chain::{
     connect::{AccountSecret, Connector},
@@ -33,7 +33,8 @@ use btc_staking_pos_chain::{
 };
 use btc_staking_store::OpenError;
 use serde_json::json;
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// How long a stopping daemon may finish what it is doing.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -45,10 +46,13 @@ pub async fn start(
     connector: Arc<dyn Connector>,
 ) -> Result<(), Failure> {
     telemetry::init(&config.log).fail_with(Exit::Usage)?;
-    let chain_id: ChainId = config.chain.id.parse().fail_with(Exit::Usage)?;
+    let chain_id = config.chain_id().fail_with(Exit::Usage)?;
     let (manager, records) = open(config, passphrase)?;
     let secret = AccountSecret(open_secret32(&config.account_key_file, passphrase)?);
-    let (chain, submitter) = connect(config, secret, &*connector).await?;
+    let (chain, submitter) = tokio::select! {
+        connected = connect(config, secret, &*connector) => connected?,
+        stopped = stop_signal() => return Ok(stopped?),
+    };
 
     let (metrics, health, board) = (Metrics::new("fp"), Health::new(), Board::default());
     let meters = Meters::register(&metrics)?;
@@ -101,6 +105,15 @@ fn open(config: &Config, passphrase: &PassphraseSource) -> Result<(Arc<EotsManag
         keys.push(load_key(file, &words, Strength::Required).fail_with(Exit::Refused)?);
     }
     Ok((Arc::new(EotsManager::new(sign_records, keys)), records))
+}
+
+/// Waits for SIGTERM or SIGINT, before the supervisor does.
+async fn stop_signal() -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+    }
 }
 
 /// Connects, and goes on trying while nodes do not answer: a daemon that starts before its node is no failure.

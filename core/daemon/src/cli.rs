@@ -144,7 +144,11 @@ impl Failure {
     /// The error's message and those of its sources, outermost first.
     pub fn chain(&self) -> Vec<String> {
         let first: &(dyn Error + 'static) = self.error.as_ref();
-        std::iter::successors(Some(first), |&error| error.source()).map(ToString::to_string).collect()
+        let mut chain: Vec<String> =
+            std::iter::successors(Some(first), |&error| error.source()).map(ToString::to_string).collect();
+        // Wrappers that only repeat their source tell nothing twice.
+        chain.dedup();
+        chain
     }
 
     /// The failure as scripts read it:

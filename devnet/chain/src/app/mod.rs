@@ -36,7 +36,7 @@ use crate::{
     error::{Broken, Failure, Refusal, sdk},
     event::Event,
     genesis::Genesis,
-    state::{Backend, Meter, ReadState, State, Table, Writes, app_hash},
+    state::{Backend, Meter, State, Table, Writes, app_hash},
 };
 use btc_staking_protocol::height::PosHeight;
 use context::{BlockInfo, ChainInfo};

@@ -90,7 +90,7 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::{Meter, backend::MemoryBackend};
+    use crate::state::{Meter, memory::MemoryBackend};
 
     const TABLE: Table<(u8, u64), u64> = Table::new("tt");
 

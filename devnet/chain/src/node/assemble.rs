@@ -13,7 +13,7 @@ use cosmrs::proto::tendermint::v0_38::{abci::ExecTxResult, types::HashedParams};
 use prost::Message;
 use sha2::{Digest, Sha256};
 use tendermint::{
-    AppHash, Hash, PublicKey, Signature, Time, account,
+    AppHash, Hash, PublicKey, Signature, Time,
     block::{self, CommitSig, Header, header::Version, parts},
     chain, merkle, private_key, validator, vote,
 };
@@ -52,11 +52,6 @@ impl Validator {
         let info = validator::Info::new(public_key, vote::Power::from(10u32));
         let set_hash = validator::Set::without_proposer(vec![info.clone()]).hash();
         Ok(Self { info, chain_id: chain_id.parse().map_err(broken)?, set_hash })
-    }
-
-    /// Chain id in CometBFT's form.
-    pub(crate) fn chain_id(&self) -> &chain::Id {
-        &self.chain_id
     }
 
     /// Builds header and commit of the block after `previous`.
@@ -104,11 +99,6 @@ impl Validator {
                 signature: Signature::new(filler).map_err(broken)?,
             }],
         })
-    }
-
-    /// The validator's account.
-    pub(crate) fn address(&self) -> account::Id {
-        self.info.address
     }
 }
 

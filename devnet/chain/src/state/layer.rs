@@ -196,7 +196,7 @@ impl Iterator for Merged<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::backend::MemoryBackend;
+    use crate::state::memory::MemoryBackend;
     use proptest::prelude::*;
 
     #[test]

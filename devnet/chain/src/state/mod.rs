@@ -13,9 +13,11 @@ pub(crate) mod backend;
 pub(crate) mod disk;
 pub(crate) mod gas;
 mod layer;
+#[cfg(test)]
+pub(crate) mod memory;
 pub(crate) mod table;
 
 pub(crate) use backend::Backend;
 pub(crate) use gas::Meter;
-pub(crate) use layer::{KeyRange, Order, ReadState, State, Writes};
+pub(crate) use layer::{Order, State, Writes};
 pub(crate) use table::Table;

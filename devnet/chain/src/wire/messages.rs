@@ -1,9 +1,5 @@
 //! The messages a transaction may carry.
 
-use super::{
-    schema,
-    walk::{self, Misfit, Unknown},
-};
 use btc_staking_babylon::proto::{
     Any,
     btclightclient::{MsgInsertHeaders, MsgInsertHeadersResponse},
@@ -83,16 +79,4 @@ messages! {
     InsertHeaders => MsgInsertHeaders, MsgInsertHeadersResponse, signer, "btclightclient", Refundable;
     WithdrawReward => MsgWithdrawReward, MsgWithdrawRewardResponse, address, "incentive", Kept;
     SetWithdrawAddress => MsgSetWithdrawAddress, MsgSetWithdrawAddressResponse, delegator_address, "incentive", Kept;
-}
-
-/// Decodes a query request as strictly as the reference: wrong lengths are refused, unknown fields are not.
-pub(crate) fn decode_request<T: Message + Default>(bytes: &[u8]) -> Result<T, String> {
-    T::decode(bytes).map_err(|err| err.to_string())
-}
-
-/// Checks one message on its own, outside a transaction.
-#[cfg(test)]
-pub(crate) fn check_message(any: &Any) -> Result<(), Misfit> {
-    let schema = schema::of_type_url(&any.type_url).ok_or_else(|| Misfit::TypeUrl(any.type_url.clone()))?;
-    walk::check_fields(schema, &any.value, Unknown::Refused)
 }

@@ -13,7 +13,7 @@ use bitcoin::{OutPoint, Txid, hashes::Hash};
 use btc_staking_babylon::proto::btcstaking::{BTCDelegation, BTCUndelegation, FinalityProvider};
 use btc_staking_protocol::{
     delegation::{CheckedDelegation, DelegationTerms},
-    height::{BtcHeight, PosHeight, Timelock},
+    height::{PosHeight, Timelock},
     keys::{FinalityProviderPublicKey, StakerPublicKey},
     output::StakeOutputs,
     params::{ParamsVersion, StakingParams},
@@ -126,12 +126,6 @@ impl Stake {
     pub(crate) fn previous(&self) -> Result<Option<Txid>, Broken> {
         previous_of(&self.record)
     }
-    /// Heights of the staking transaction and of the end of its timelock, once proven.
-    pub(crate) fn heights(&self) -> Option<(BtcHeight, BtcHeight)> {
-        let (start, end) = (self.record.start_height, self.record.end_height);
-        (start > 0 && end > 0).then(|| (BtcHeight::new(start), BtcHeight::new(end)))
-    }
-
     /// The terms, from the stored bytes.
     pub(crate) fn terms(&self) -> Result<DelegationTerms, Broken> {
         let record = &self.record;

@@ -45,7 +45,7 @@ pub type Check = Result<(), Violation>;
 ///
 /// # Errors
 /// The first [`Violation`].
-pub async fn check_reads(chain: &impl PosChain) -> Check {
+pub async fn check_reads(chain: &(impl PosChain + ?Sized)) -> Check {
     check_head(chain).await?;
     check_params(chain).await?;
     check_light_client(chain).await?;
@@ -58,7 +58,7 @@ pub async fn check_reads(chain: &impl PosChain) -> Check {
 ///
 /// # Errors
 /// The first [`Violation`].
-pub async fn check_head(chain: &impl PosChain) -> Check {
+pub async fn check_head(chain: &(impl PosChain + ?Sized)) -> Check {
     let first = call("fetch_head", chain.fetch_head().await)?;
     let second = call("fetch_head", chain.fetch_head().await)?;
     require("a chain has an id", !first.chain_id.is_empty(), &first)?;
@@ -70,7 +70,7 @@ pub async fn check_head(chain: &impl PosChain) -> Check {
 ///
 /// # Errors
 /// The first [`Violation`].
-pub async fn check_params(chain: &impl PosChain) -> Check {
+pub async fn check_params(chain: &(impl PosChain + ?Sized)) -> Check {
     let all = call("fetch_staking_params", chain.fetch_staking_params().await)?;
     for pair in all.windows(2) {
         let versions = (pair[0].version, pair[1].version);
@@ -96,7 +96,7 @@ pub async fn check_params(chain: &impl PosChain) -> Check {
 ///
 /// # Errors
 /// The first [`Violation`].
-pub async fn check_light_client(chain: &impl PosChain) -> Check {
+pub async fn check_light_client(chain: &(impl PosChain + ?Sized)) -> Check {
     let base = call("fetch_light_client_base", chain.fetch_light_client_base().await)?;
     let tip = call("fetch_light_client_tip", chain.fetch_light_client_tip().await)?;
     require("the base is not above the tip", base.height <= tip.height, (base, tip))?;
@@ -114,7 +114,7 @@ pub async fn check_light_client(chain: &impl PosChain) -> Check {
 ///
 /// # Errors
 /// The first [`Violation`].
-pub async fn check_delegations(chain: &impl PosChain) -> Check {
+pub async fn check_delegations(chain: &(impl PosChain + ?Sized)) -> Check {
     let unknown = call("fetch_delegation", chain.fetch_delegation(&unknown_txid()).await)?;
     require("an unknown stake is none", unknown.is_none(), &unknown)?;
     let all = call("fetch_delegations", chain.fetch_delegations(None).await)?.items;
@@ -154,7 +154,7 @@ const STATUSES: [DelegationStatus; 5] = [
 ///
 /// # Errors
 /// The first [`Violation`].
-pub async fn check_finality_providers(chain: &impl PosChain) -> Check {
+pub async fn check_finality_providers(chain: &(impl PosChain + ?Sized)) -> Check {
     let all = call("fetch_finality_providers", chain.fetch_finality_providers().await)?.items;
     let keys: BTreeSet<_> = all.iter().map(|provider| provider.key).collect();
     require("no provider is listed twice", keys.len() == all.len(), keys.len())?;
@@ -176,7 +176,7 @@ pub async fn check_finality_providers(chain: &impl PosChain) -> Check {
 ///
 /// # Errors
 /// The first [`Violation`].
-pub async fn check_finality(chain: &impl PosChain) -> Check {
+pub async fn check_finality(chain: &(impl PosChain + ?Sized)) -> Check {
     let ahead = call("fetch_indexed_block", chain.fetch_indexed_block(far_ahead()).await)?;
     require("a height ahead is not indexed", ahead.is_none(), ahead)?;
     let votes = call("fetch_votes", chain.fetch_votes(far_ahead()).await)?;
@@ -195,7 +195,7 @@ pub async fn check_finality(chain: &impl PosChain) -> Check {
     call("fetch_last_finalised_epoch", chain.fetch_last_finalised_epoch().await).map(|_| ())
 }
 
-async fn check_commitments(chain: &impl PosChain, key: &FinalityProviderPublicKey) -> Check {
+async fn check_commitments(chain: &(impl PosChain + ?Sized), key: &FinalityProviderPublicKey) -> Check {
     let commitments = chain.fetch_randomness_commitments(key).await;
     let commitments = call("fetch_randomness_commitments", commitments)?;
     for pair in commitments.windows(2) {
@@ -212,8 +212,8 @@ async fn check_commitments(chain: &impl PosChain, key: &FinalityProviderPublicKe
 /// # Errors
 /// The first [`Violation`].
 pub async fn check_submission(
-    chain: &impl PosChain,
-    submitter: &impl Submitter,
+    chain: &(impl PosChain + ?Sized),
+    submitter: &(impl Submitter + ?Sized),
     good: Vec<ChainMessage>,
 ) -> Check {
     let none = call("submit", submitter.submit(Vec::new()).await)?;
@@ -242,7 +242,7 @@ fn check_refused_as_unknown(outcome: &MessageOutcome) -> Check {
     require("a proof for an unknown stake is refused as such", unknown, outcome)
 }
 
-async fn check_accepted(chain: &impl PosChain, outcome: &MessageOutcome) -> Check {
+async fn check_accepted(chain: &(impl PosChain + ?Sized), outcome: &MessageOutcome) -> Check {
     let MessageOutcome::Accepted { tx_hash, height } = outcome else {
         return require("a good message is accepted", false, outcome);
     };

@@ -174,7 +174,7 @@ impl EventFollower {
     /// the failure comes back on the next call if it persists.
     pub async fn fetch_next(
         &mut self,
-        chain: &(impl EventReader + HeadReader),
+        chain: &(impl EventReader + HeadReader + ?Sized),
         most: usize,
     ) -> Result<Vec<BlockEvents>> {
         let head = chain.fetch_head().await?;

@@ -31,7 +31,7 @@ pub struct SenderConfig {
     pub chain_id: String,
     /// Price of a unit of gas.
     pub gas_price: GasPrice,
-    /// Gas limit in percent of the simulated gas; covers what simulation does not meter.
+    /// Gas limit in percent of the simulated gas; covers what changes until execution.
     pub gas_percent: u32,
     /// Largest gas limit; nodes refuse more than 10,000,000 by default.
     pub max_gas: u64,
@@ -46,7 +46,7 @@ pub struct SenderConfig {
 }
 
 impl SenderConfig {
-    /// The reference client's prices for `chain_id`, with a factor that also covers fee deduction and refund.
+    /// The reference client's price for `chain_id`, and the factor its finality provider daemon uses.
     pub fn new(chain_id: impl Into<String>) -> Self {
         Self {
             chain_id: chain_id.into(),

@@ -170,10 +170,12 @@ pub fn sign_tx(
     Ok(SignedTx { hash: Sha256::digest(&bytes).into(), bytes })
 }
 
-/// Builds the request that simulates `messages`: the same transaction with one empty signature and without fee, so that
-/// the account need not hold it.
+/// Builds the request that simulates `messages`: the same transaction with one empty signature and the smallest fee.
+///
+/// Without any fee the node would not meter deducting and refunding it, which for small messages is more than a usual
+/// factor covers; the transaction would then run out of gas in its block.
 pub fn build_simulation(key: &AccountKey, state: AccountState, messages: Vec<Any>) -> SimulateRequest {
-    let gas = GasAndFee { limit: 0, fee: 0 };
+    let gas = GasAndFee { limit: 0, fee: 1 };
     let tx = TxRaw {
         body_bytes: body(messages).encode_to_vec(),
         auth_info_bytes: auth_info(key, state.sequence, gas).encode_to_vec(),

@@ -77,11 +77,12 @@ fn the_parts_of_a_transaction_have_their_golden_encoding() {
 }
 
 #[test]
-fn a_simulated_transaction_has_one_empty_signature_and_no_fee() {
+fn a_simulated_transaction_has_one_empty_signature_and_the_smallest_fee() {
     let request = build_simulation(&key(), AccountState { number: 3, sequence: 5 }, vec![message()]);
     let raw = TxRaw::decode(request.tx_bytes.as_slice()).unwrap();
     assert_eq!(raw.signatures, vec![Vec::<u8>::new()]);
     let auth = AuthInfo::decode(raw.auth_info_bytes.as_slice()).unwrap();
     assert_eq!(auth.signer_infos[0].sequence, 5);
-    assert!(auth.fee.unwrap().amount.is_empty());
+    let coin = Coin { denom: "ubbn".into(), amount: "1".into() };
+    assert_eq!(auth.fee.unwrap().amount, [coin]);
 }

@@ -1,0 +1,114 @@
+//! The embedded chain, through the adapter and over its real RPC, keeps the contract of the ports.
+
+#![allow(clippy::unwrap_used)] // Helpers beside the test unwrap as the test does.
+
+use bitcoin::block::{Header, Version};
+use btc_staking_babylon::{connector::BabylonConnector, reader::BabylonReader};
+use btc_staking_devnet_chain::{Genesis, GenesisAccount, Node, NodeConfig};
+use btc_staking_pos_chain::{
+    ChainMessage, ErrorKind, EventFollower, MessageOutcome, PosChain, RefusalKind,
+    connect::{AccountSecret, ChainEndpoint, Connector},
+    contract::{check_reads, check_submission},
+    event::ChainEvent,
+};
+use btc_staking_protocol::height::PosHeight;
+use std::{sync::Arc, time::Duration};
+
+const CHAIN: &str = "chain-contract";
+const FUNDED: u8 = 7;
+const UNFUNDED: u8 = 8;
+
+fn secret(byte: u8) -> AccountSecret {
+    AccountSecret([byte; 32].into())
+}
+fn endpoint(rpc: &str) -> ChainEndpoint {
+    ChainEndpoint {
+        id: CHAIN.to_owned(),
+        rpc: vec![rpc.to_owned()],
+        account_prefix: "bbn".to_owned(),
+        fee_denom: "ubbn".to_owned(),
+        gas_price: "0.01".to_owned(),
+        gas_adjustment: "1.5".to_owned(),
+    }
+}
+/// A header on top of `parent` that meets regtest's target.
+fn mine(parent: &Header) -> Header {
+    let (version, prev_blockhash) = (Version::NO_SOFT_FORK_SIGNALLING, parent.block_hash());
+    let mut header = Header { version, prev_blockhash, time: parent.time + 600, ..*parent };
+    while header.validate_pow(header.target()).is_err() {
+        header.nonce += 1;
+    }
+    header
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_embedded_chain_keeps_the_contract() {
+    let dir = tempfile::tempdir().unwrap();
+    let funded = BabylonConnector.account_address(&endpoint("http://127.0.0.1:1"), &secret(FUNDED)).unwrap();
+    let accounts = vec![GenesisAccount { address: funded, ubbn: 100_000_000 }];
+    let mut config = NodeConfig::new(Genesis::default_genesis(CHAIN, accounts), dir.path());
+    config.block_time = Duration::from_millis(200);
+    let node = Node::start(config).await.unwrap();
+    let url = format!("http://{}", node.rpc_addr());
+    let endpoint = endpoint(&url);
+    let chain = connected(&endpoint).await;
+    check_reads(chain.as_ref()).await.unwrap();
+
+    let sender = BabylonConnector.open_account(&endpoint, secret(FUNDED)).await.unwrap();
+    let base = chain.fetch_light_client_base().await.unwrap().header;
+    let first = mine(&base);
+    let second = mine(&first);
+    let good = vec![ChainMessage::InsertHeaders(vec![first]), ChainMessage::InsertHeaders(vec![second])];
+    check_submission(chain.as_ref(), sender.as_ref(), good).await.unwrap();
+    assert_eq!(chain.fetch_light_client_tip().await.unwrap().header, second);
+    check_reads(chain.as_ref()).await.unwrap();
+
+    let again = sender.submit(vec![ChainMessage::InsertHeaders(vec![first])]).await.unwrap();
+    assert!(matches!(again[0], MessageOutcome::AlreadyDone(_)), "{again:?}");
+    // Both transactions succeeded and were made of refundable messages only.
+    assert_eq!(chain.fetch_balance(sender.account()).await, Ok(100_000_000));
+    check_unfunded(&endpoint, second).await;
+    check_events(&url, second).await;
+    check_foreign(&endpoint).await;
+    node.stop().await;
+}
+
+async fn connected(endpoint: &ChainEndpoint) -> Arc<dyn PosChain> {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    loop {
+        match BabylonConnector.connect(endpoint).await {
+            // Before the first block there is nothing to read.
+            Ok(chain) if chain.fetch_head().await.is_ok_and(|head| head.height > PosHeight::new(1)) => {
+                return chain;
+            }
+            answer => assert!(tokio::time::Instant::now() < deadline, "{:?}", answer.err()),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn check_unfunded(endpoint: &ChainEndpoint, tip: Header) {
+    let sender = BabylonConnector.open_account(endpoint, secret(UNFUNDED)).await.unwrap();
+    let outcomes = sender.submit(vec![ChainMessage::InsertHeaders(vec![mine(&tip)])]).await.unwrap();
+    let told = matches!(&outcomes[0], MessageOutcome::Refused(refusal) if refusal.kind == RefusalKind::InsufficientFunds);
+    assert!(told, "{outcomes:?}");
+}
+
+async fn check_events(url: &str, tip: Header) {
+    let reader = BabylonReader::over_http(&[url.to_owned()], Duration::from_secs(10)).unwrap();
+    let mut follower = EventFollower::after(PosHeight::new(0));
+    let blocks = follower.fetch_next(&reader, 10_000).await.unwrap();
+    let mut advanced = blocks.iter().flat_map(|block| &block.events.items).filter_map(|event| match event {
+        ChainEvent::LightClientAdvanced { to, .. } => Some(*to),
+        _ => None,
+    });
+    assert_eq!(advanced.next_back(), Some(tip.block_hash()));
+    assert!(blocks.iter().all(|block| block.events.malformed.is_empty()));
+}
+
+async fn check_foreign(endpoint: &ChainEndpoint) {
+    let foreign = ChainEndpoint { id: "bbn-1".to_owned(), ..endpoint.clone() };
+    let Err(error) = BabylonConnector.connect(&foreign).await else { panic!("another network was accepted") };
+    assert_eq!(error.kind, ErrorKind::Broken);
+    assert!(error.detail.contains(CHAIN) && error.detail.contains("bbn-1"), "{error}");
+}

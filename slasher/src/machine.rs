@@ -4,8 +4,13 @@
 //! its own: what to do with a stake is computed from facts each time ([`crate::stakes`]). One secret opens one case for
 //! every stake under its provider; a stake fails alone and stays open with a reason.
 
+mod case;
+mod event;
+
+pub use event::{Action, Event, Report, Task};
+
 use crate::stakes::{SlashingStep, Stake};
-use bitcoin::{Transaction, Txid};
+use bitcoin::{OutPoint, Txid};
 use btc_staking_bitcoin_node::{
     BroadcastOutcome,
     follower::ChainEvent,
@@ -23,128 +28,11 @@ use btc_staking_protocol::{
     keys::FinalityProviderPublicKey,
     params::{ParamsVersion, StakingParams},
 };
+use case::{Answer, Case, Origin};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-
-/// Something the machine wants the chain to know, by which its answer is recognised.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Task {
-    /// Proof that a verified stake is on Bitcoin.
-    Activate(Txid),
-    /// Report that a staking output was spent.
-    ReportSpend(Txid),
-    /// Show a provider's secret that a slashing transaction on Bitcoin revealed.
-    ShowSecret(FinalityProviderPublicKey),
-}
-
-/// What happened.
-#[derive(Debug)]
-pub enum Event {
-    /// A block of Bitcoin came or went.
-    Bitcoin(ChainEvent),
-    /// Facts recorded before a restart.
-    Restored {
-        /// Watched transactions in blocks.
-        confirmations: Vec<Confirmation>,
-        /// Spends of watched outputs.
-        spends: Vec<(bitcoin::OutPoint, Spend)>,
-    },
-    /// A look at earlier blocks found these, in place of having seen them live.
-    Found {
-        /// Watched transactions in blocks.
-        confirmations: Vec<Confirmation>,
-        /// Spends of watched outputs.
-        spends: Vec<(bitcoin::OutPoint, Spend)>,
-    },
-    /// The params versions of the chain.
-    ParamsRead(Vec<StakingParams>),
-    /// Every delegation the chain told in one reading.
-    DelegationsRead(Vec<Delegation>),
-    /// The evidence the chain told in one reading.
-    EvidenceRead(Vec<Evidence>),
-    /// The tip of the chain's Bitcoin light client.
-    LightClientTip(BtcHeight),
-    /// Answers to submitted tasks.
-    Submitted(Vec<(Task, MessageOutcome)>),
-    /// The fate of these tasks is not known; they are computed again from facts.
-    SubmitFailed(Vec<Task>),
-    /// A node answered a broadcast.
-    Broadcast {
-        /// The stake.
-        staking_txid: Txid,
-        /// Which output it spends.
-        output: SlashedOutput,
-        /// The node's answer, or why there was none.
-        outcome: Result<BroadcastOutcome, String>,
-    },
-    /// Time to look again.
-    Tick,
-}
-
-/// What to do.
-#[derive(Debug)]
-pub enum Action {
-    /// Store facts durably, in one commit with the follower's cursor. Precedes everything else.
-    RecordFacts(Vec<WatchFact>),
-    /// Store evidence durably; the key is extracted again from it after a restart. Precedes every broadcast.
-    RecordCase(Box<Evidence>),
-    /// Tell the chain.
-    Submit(Vec<(Task, ChainMessage)>),
-    /// Broadcast a completed slashing transaction.
-    Broadcast {
-        /// The stake.
-        staking_txid: Txid,
-        /// Which output it spends.
-        output: SlashedOutput,
-        /// Complete with witness.
-        tx: Box<Transaction>,
-        /// The output it spends, for the script check.
-        target: bitcoin::TxOut,
-    },
-    /// Look at earlier blocks for stakes that were not watched when they were mined.
-    Rescan {
-        /// Lowest height to look at.
-        from: BtcHeight,
-    },
-    /// Tell the operator.
-    Report(Report),
-}
-
-/// What an operator is told, once each time it changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Report {
-    /// A provider's key was extracted; every stake under it will be slashed.
-    KeyExtracted {
-        /// The provider.
-        finality_provider: FinalityProviderPublicKey,
-        /// Stakes under it that are known.
-        stakes: usize,
-    },
-    /// Where the slashing of a stake stands.
-    Slashing {
-        /// The stake.
-        staking_txid: Txid,
-        /// Its step.
-        step: SlashingStep,
-        /// What keeps it from going on, if something does.
-        reason: Option<String>,
-    },
-    /// Evidence that proves nothing, a delegation that cannot be rebuilt, or a refusal.
-    Problem(String),
-}
-
-/// An open case: the secret of a provider that double-signed.
-struct Case {
-    secret: Arc<FinalityProviderSecret>,
-    /// What was last reported about each stake.
-    reported: BTreeMap<Txid, (SlashingStep, Option<String>)>,
-    /// Tip under which a broadcast was last tried: once per block.
-    tried: BTreeMap<Txid, BtcHeight>,
-    /// Why the last try failed.
-    reasons: BTreeMap<Txid, String>,
-}
 
 /// The machine.
 pub struct Machine {
@@ -156,8 +44,12 @@ pub struct Machine {
     watch: Watch,
     cases: BTreeMap<FinalityProviderPublicKey, Case>,
     in_flight: BTreeSet<Task>,
-    /// Tasks the chain refused for good, until the stake's reading changes.
-    parked: BTreeMap<Task, String>,
+    /// Tasks the chain took or refused for good, until the stake's reading or its place on Bitcoin changes.
+    parked: BTreeSet<Task>,
+    /// Lowest height at which something may have been missed.
+    gap: Option<BtcHeight>,
+    /// Whether a block came or went since the start: stakes met from then on may have been missed in it.
+    moved: bool,
     problems: BTreeSet<String>,
 }
 
@@ -173,7 +65,9 @@ impl Machine {
             watch: Watch::new(),
             cases: BTreeMap::new(),
             in_flight: BTreeSet::new(),
-            parked: BTreeMap::new(),
+            parked: BTreeSet::new(),
+            gap: None,
+            moved: false,
             problems: BTreeSet::new(),
         }
     }
@@ -187,6 +81,7 @@ impl Machine {
                 Vec::new()
             }
             Event::Found { confirmations, spends } => self.on_found(confirmations, spends),
+            Event::Forgotten(from) => self.on_forgotten(from),
             Event::ParamsRead(versions) => {
                 self.params.extend(versions.into_iter().map(|params| (params.version, params)));
                 Vec::new()
@@ -196,8 +91,9 @@ impl Machine {
                 evidences.into_iter().flat_map(|e| self.on_evidence(e)).collect()
             }
             Event::LightClientTip(height) => {
+                // The tick of the same round tells the chain what it can take now.
                 self.light_client_tip = Some(height);
-                self.tell_chain()
+                Vec::new()
             }
             Event::Submitted(outcomes) => self.on_submitted(outcomes),
             Event::SubmitFailed(tasks) => {
@@ -210,7 +106,9 @@ impl Machine {
                 self.on_broadcast(staking_txid, output, outcome)
             }
             Event::Tick => {
-                let mut actions = self.tell_chain();
+                let mut actions: Vec<Action> =
+                    self.gap.map(|from| Action::Rescan { from }).into_iter().collect();
+                actions.extend(self.tell_chain());
                 actions.extend(self.slash());
                 actions
             }
@@ -240,6 +138,8 @@ impl Machine {
 
     fn on_bitcoin(&mut self, event: &ChainEvent) -> Vec<Action> {
         let facts = self.watch.on_event(event);
+        self.unpark(&facts);
+        self.moved = true;
         let mut actions = vec![Action::RecordFacts(facts)];
         match event {
             ChainEvent::Connected { block_ref, .. } => self.tip = Some(*block_ref),
@@ -249,17 +149,60 @@ impl Machine {
                     block_ref.height.checked_sub(1).map(|height| BlockRef { height, hash: block_ref.hash });
             }
         }
-        actions.extend(self.look_for_revealed_secrets());
+        actions.extend(self.act_on_facts());
+        actions
+    }
+
+    /// What follows from changed facts: keys that came out, what to tell the chain, what to slash.
+    fn act_on_facts(&mut self) -> Vec<Action> {
+        let mut actions = self.look_for_revealed_secrets();
         actions.extend(self.tell_chain());
         actions.extend(self.slash());
         actions
     }
 
-    fn on_found(
-        &mut self,
-        confirmations: Vec<Confirmation>,
-        spends: Vec<(bitcoin::OutPoint, Spend)>,
-    ) -> Vec<Action> {
+    /// A fact that moved on Bitcoin has another proof, which the chain may take where it refused the old one.
+    fn unpark(&mut self, facts: &[WatchFact]) {
+        for fact in facts {
+            match fact {
+                WatchFact::Confirmed { txid, .. } | WatchFact::Unconfirmed { txid, .. } => {
+                    self.parked.remove(&Task::Activate(*txid));
+                }
+                WatchFact::Spent { outpoint, .. } | WatchFact::Unspent { outpoint, .. } => {
+                    self.parked.remove(&Task::ReportSpend(outpoint.txid));
+                }
+            }
+        }
+    }
+
+    /// Drops every fact of blocks at `from` and above, in memory and in the records.
+    fn on_forgotten(&mut self, from: BtcHeight) -> Vec<Action> {
+        self.tip = None;
+        let mut facts = Vec::new();
+        for stake in self.stakes.values() {
+            let txid = stake.txid();
+            if let Some(block) = self.watch.confirmation(&txid).map(|c| c.block)
+                && block.height >= from
+            {
+                self.watch.unwatch_txid(&txid);
+                facts.push(WatchFact::Unconfirmed { txid, block });
+            }
+            for outpoint in [stake.staking_outpoint(), stake.unbonding_outpoint()] {
+                if let Some(block) = self.watch.spend(&outpoint).map(|spend| spend.spender.block)
+                    && block.height >= from
+                {
+                    self.watch.unwatch_outpoint(&outpoint);
+                    facts.push(WatchFact::Unspent { outpoint, block });
+                }
+            }
+            stake.watch(&mut self.watch);
+        }
+        self.unpark(&facts);
+        vec![Action::RecordFacts(facts)]
+    }
+
+    fn on_found(&mut self, confirmations: Vec<Confirmation>, spends: Vec<(OutPoint, Spend)>) -> Vec<Action> {
+        self.gap = None;
         let facts = confirmations
             .iter()
             .map(|c| WatchFact::Confirmed { txid: c.tx.compute_txid(), confirmation: c.clone() })
@@ -271,13 +214,11 @@ impl Machine {
             .collect();
         self.restore(confirmations, spends);
         let mut actions = vec![Action::RecordFacts(facts)];
-        actions.extend(self.look_for_revealed_secrets());
-        actions.extend(self.tell_chain());
-        actions.extend(self.slash());
+        actions.extend(self.act_on_facts());
         actions
     }
 
-    fn restore(&mut self, confirmations: Vec<Confirmation>, spends: Vec<(bitcoin::OutPoint, Spend)>) {
+    fn restore(&mut self, confirmations: Vec<Confirmation>, spends: Vec<(OutPoint, Spend)>) {
         for confirmation in confirmations {
             self.watch.restore_confirmation(confirmation);
         }
@@ -288,13 +229,20 @@ impl Machine {
 
     fn on_delegations(&mut self, delegations: Vec<Delegation>) -> Vec<Action> {
         let mut actions = Vec::new();
-        let mut rescan_from: Option<BtcHeight> = None;
+        let mut missed_from: Option<BtcHeight> = None;
+        let known_before = self.stakes.len();
         for delegation in delegations {
             let txid = delegation.terms.staking_tx.compute_txid();
             if let Some(known) = self.stakes.get_mut(&txid) {
                 if known.delegation.status != delegation.status {
                     self.parked.remove(&Task::Activate(txid));
                     self.parked.remove(&Task::ReportSpend(txid));
+                }
+                if known.delegation.covenant != delegation.covenant {
+                    // A late signature may complete the quorum: no reason to wait for a block.
+                    for case in self.cases.values_mut() {
+                        case.tried.remove(&txid);
+                    }
                 }
                 known.delegation = delegation;
                 continue;
@@ -308,12 +256,8 @@ impl Machine {
                     continue;
                 }
             };
-            // A recorded confirmation means that its outputs were watched from then on: nothing was missed.
-            let from = match self.watch.confirmation(&txid) {
-                Some(_) => None,
-                None => self.rescan_start(&delegation),
-            };
-            rescan_from = match (rescan_from, from) {
+            let from = self.missed_from(&txid, &delegation);
+            missed_from = match (missed_from, from) {
                 (Some(a), Some(b)) => Some(a.min(b)),
                 (a, b) => a.or(b),
             };
@@ -321,24 +265,39 @@ impl Machine {
             stake.watch(&mut self.watch);
             self.stakes.insert(txid, stake);
         }
-        actions.extend(rescan_from.map(|from| Action::Rescan { from }));
+        if let Some(from) = missed_from {
+            let from = self.gap.map_or(from, |gap| gap.min(from));
+            self.gap = Some(from);
+            actions.push(Action::Rescan { from });
+        }
+        if self.stakes.len() > known_before {
+            // Facts restored from before a restart speak only now that their stake is known.
+            actions.extend(self.look_for_revealed_secrets());
+        }
         actions.extend(self.slash());
         actions
     }
 
-    /// Lowest height at which a stake met for the first time may already be on Bitcoin; `None` when nothing has been
-    /// followed yet.
-    fn rescan_start(&self, delegation: &Delegation) -> Option<BtcHeight> {
+    /// Lowest height at which a stake met for the first time may have been confirmed or spent unseen; `None` when it
+    /// cannot have been.
+    fn missed_from(&self, txid: &Txid, delegation: &Delegation) -> Option<BtcHeight> {
         /// A pre-approved stake is met within seconds of its registration; this covers a node that lags.
         const LOOK_BACK: u32 = 20;
-        let tip = self.tip?.height;
-        let recent = BtcHeight::new(tip.to_u32().saturating_sub(LOOK_BACK));
-        Some(delegation.inclusion.map_or(recent, |inclusion| inclusion.start.min(recent)))
+        match self.watch.confirmation(txid) {
+            // Recorded before a restart and met before the first block after it: its outputs were always watched.
+            Some(_) if !self.moved => None,
+            Some(confirmation) => Some(confirmation.block.height),
+            None => {
+                let recent = BtcHeight::new(self.tip?.height.to_u32().saturating_sub(LOOK_BACK));
+                Some(delegation.inclusion.map_or(recent, |inclusion| inclusion.start.min(recent)))
+            }
+        }
     }
 
     fn on_evidence(&mut self, evidence: Evidence) -> Vec<Action> {
         let finality_provider = evidence.finality_provider;
-        if self.cases.contains_key(&finality_provider) {
+        let known = self.cases.get(&finality_provider).map(|case| case.origin);
+        if known == Some(Origin::Evidence) {
             return Vec::new();
         }
         let secret = match evidence.extract_secret() {
@@ -349,7 +308,11 @@ impl Machine {
             }
         };
         let mut actions = vec![Action::RecordCase(Box::new(evidence))];
-        actions.extend(self.open_case(finality_provider, Arc::new(secret)));
+        match self.cases.get_mut(&finality_provider) {
+            // The key was out already; from now on the case rests on evidence that outlives any reorg.
+            Some(case) => case.origin = Origin::Evidence,
+            None => actions.extend(self.open_case(finality_provider, Arc::new(secret), Origin::Evidence)),
+        }
         actions
     }
 
@@ -357,10 +320,9 @@ impl Machine {
         &mut self,
         finality_provider: FinalityProviderPublicKey,
         secret: Arc<FinalityProviderSecret>,
+        origin: Origin,
     ) -> Vec<Action> {
-        let case =
-            Case { secret, reported: BTreeMap::new(), tried: BTreeMap::new(), reasons: BTreeMap::new() };
-        self.cases.insert(finality_provider, case);
+        self.cases.insert(finality_provider, Case::new(secret, origin));
         let stakes = self.stakes.values().filter(|stake| is_under(stake, &finality_provider)).count();
         let mut actions = vec![Action::Report(Report::KeyExtracted { finality_provider, stakes })];
         actions.extend(self.slash());
@@ -369,39 +331,37 @@ impl Machine {
 
     /// A slashing transaction on Bitcoin without evidence on the chain gives the provider's key away.
     fn look_for_revealed_secrets(&mut self) -> Vec<Action> {
-        let mut revealed = Vec::new();
+        let mut revealed = BTreeMap::new();
         for stake in self.stakes.values() {
-            let Some(provider) = stake.delegation.terms.finality_providers.first() else { continue };
-            if self.cases.contains_key(provider) || revealed.iter().any(|(known, _)| known == provider) {
+            let is_known = |provider| self.cases.contains_key(provider) || revealed.contains_key(provider);
+            if stake.delegation.terms.finality_providers.iter().all(is_known) {
                 continue;
             }
-            let spends =
-                [self.watch.spend(&stake.staking_outpoint()), self.watch.spend(&stake.unbonding_outpoint())];
-            for spend in spends.into_iter().flatten() {
-                let covenant = &stake.delegation.covenant;
-                let tx = &spend.spender.tx;
-                if let Some(secret) = stake.checked.recover_finality_provider_secret(tx, covenant) {
-                    revealed.push((*provider, Arc::new(secret)));
-                    break;
+            if let Some(secret) = stake.revealed_secret(&self.watch) {
+                let provider = FinalityProviderPublicKey::new(*secret.public_key());
+                if !is_known(&provider) {
+                    revealed.insert(provider, Arc::new(secret));
                 }
             }
         }
         let mut actions = Vec::new();
         for (provider, secret) in revealed {
-            let task = Task::ShowSecret(provider);
-            let message = ChainMessage::SelectiveSlashingEvidence(RecoveredSecret(Arc::clone(&secret)));
-            self.in_flight.insert(task.clone());
-            actions.push(Action::Submit(vec![(task, message)]));
-            actions.extend(self.open_case(provider, secret));
+            actions.extend(self.open_case(provider, secret, Origin::Revealed));
         }
         actions
     }
 
     /// Everything on Bitcoin that the chain does not know yet and would take now.
     fn tell_chain(&mut self) -> Vec<Action> {
-        let Some(light_client_tip) = self.light_client_tip else { return Vec::new() };
         let mut tasks = Vec::new();
-        for (txid, stake) in &self.stakes {
+        for (provider, case) in self.cases.iter().filter(|(_, case)| case.origin == Origin::Revealed) {
+            let secret = RecoveredSecret(Arc::clone(&case.secret));
+            tasks.push((Task::ShowSecret(*provider), ChainMessage::SelectiveSlashingEvidence(secret)));
+        }
+        // Nothing on Bitcoin can be proven to a chain whose view of it is not known yet.
+        let provable = self.light_client_tip.into_iter();
+        let stakes = provable.flat_map(|tip| self.stakes.iter().map(move |(txid, stake)| (tip, txid, stake)));
+        for (light_client_tip, txid, stake) in stakes {
             if let Some(confirmation) = stake.activation(&self.watch, light_client_tip, self.k) {
                 let message = ChainMessage::AddInclusionProof {
                     staking_txid: *txid,
@@ -415,7 +375,7 @@ impl Machine {
                 tasks.push((Task::ReportSpend(*txid), ChainMessage::ReportUndelegation(Box::new(report))));
             }
         }
-        tasks.retain(|(task, _)| !self.in_flight.contains(task) && !self.parked.contains_key(task));
+        tasks.retain(|(task, _)| !self.in_flight.contains(task) && !self.parked.contains(task));
         if tasks.is_empty() {
             return Vec::new();
         }
@@ -430,12 +390,12 @@ impl Machine {
             match outcome {
                 // Parked until the stake's reading shows the new status, so that it is not sent twice meanwhile.
                 MessageOutcome::Accepted { .. } | MessageOutcome::AlreadyDone(_) => {
-                    self.parked.insert(task, String::new());
+                    self.parked.insert(task);
                 }
                 MessageOutcome::Refused(refusal) if may_change(refusal.kind) => {}
                 MessageOutcome::Refused(refusal) => {
                     actions.extend(self.problem(format!("chain refuses {task:?}: {refusal}")));
-                    self.parked.insert(task, refusal.to_string());
+                    self.parked.insert(task);
                 }
             }
         }
@@ -450,7 +410,7 @@ impl Machine {
             for (txid, stake) in self.stakes.iter().filter(|(_, stake)| is_under(stake, provider)) {
                 let step = stake.slashing_step(&self.watch, tip, self.k);
                 if let SlashingStep::Fire(output) = step
-                    && case.tried.get(txid).is_none_or(|tried| *tried != tip)
+                    && !case.was_tried(txid, tip)
                 {
                     case.tried.insert(*txid, tip);
                     match stake.arm(output, &case.secret) {
@@ -480,24 +440,14 @@ impl Machine {
         output: SlashedOutput,
         outcome: Result<BroadcastOutcome, String>,
     ) -> Vec<Action> {
-        let reason = match outcome {
-            Ok(BroadcastOutcome::Accepted | BroadcastOutcome::AlreadyKnown) => None,
-            Ok(BroadcastOutcome::Refused(refusal)) => Some(refusal.text),
-            Err(error) => Some(error),
+        let answer = match outcome {
+            Ok(BroadcastOutcome::Accepted | BroadcastOutcome::AlreadyKnown) => Answer::Taken,
+            Ok(BroadcastOutcome::Refused(refusal)) => Answer::Refused(refusal.text),
+            Err(error) => Answer::Missing(error),
         };
         let mut actions = Vec::new();
-        for case in self.cases.values_mut() {
-            if !case.tried.contains_key(&staking_txid) {
-                continue;
-            }
-            match &reason {
-                Some(reason) => {
-                    case.reasons.insert(staking_txid, reason.clone());
-                }
-                None => {
-                    case.reasons.remove(&staking_txid);
-                }
-            }
+        for case in self.cases.values_mut().filter(|case| case.tried.contains_key(&staking_txid)) {
+            case.settle(staking_txid, &answer);
             actions.extend(case.report(staking_txid, SlashingStep::Fire(output)));
         }
         actions
@@ -510,18 +460,6 @@ impl Machine {
             return None;
         }
         Some(Action::Report(Report::Problem(text)))
-    }
-}
-
-impl Case {
-    fn report(&mut self, staking_txid: Txid, step: SlashingStep) -> Option<Action> {
-        let reason = self.reasons.get(&staking_txid).cloned();
-        let state = (step.clone(), reason.clone());
-        if self.reported.get(&staking_txid) == Some(&state) {
-            return None;
-        }
-        self.reported.insert(staking_txid, state);
-        Some(Action::Report(Report::Slashing { staking_txid, step, reason }))
     }
 }
 

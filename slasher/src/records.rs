@@ -21,6 +21,9 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 use thiserror::Error;
 
+/// Whose tables a folder holds.
+pub const SCHEMA: Schema = Schema::new("slasher", 1);
+
 type TxidKey = [u8; 32];
 type OutPointKey = ([u8; 32], u32);
 
@@ -86,7 +89,14 @@ impl Records {
     /// # Errors
     /// [`OpenRecordsError`], for instance when another process has them open.
     pub fn open(folder: &Path) -> Result<Self, OpenRecordsError> {
-        let store = Store::open(folder, Schema::new("slasher", 1))?;
+        Ok(Self::over(Store::open(folder, SCHEMA)?)?)
+    }
+
+    /// Keeps the records in an open store.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn over(store: Store) -> Result<Self, StoreError> {
         Ok(Self {
             cursor: store.table("cursor")?,
             confirmations: store.table("confirmations")?,

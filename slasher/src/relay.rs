@@ -67,8 +67,8 @@ where
         return Ok(Relayed::UpToDate);
     }
     let common = find_common(node, chain, tip.height.min(theirs.height)).await?;
-    if common == tip.height {
-        // They are ahead of our node: nothing to tell.
+    if tip.height <= theirs.height {
+        // They are ahead of our node, or on a branch that is no shorter: the light client would refuse ours, for a fee.
         return Ok(Relayed::UpToDate);
     }
     let Some(from) = common.checked_add(1) else { return Ok(Relayed::UpToDate) };

@@ -12,7 +12,7 @@ use crate::{
 use bitcoin::{Amount, OutPoint, Transaction, TxOut};
 use btc_staking_bitcoin_node::{
     follower::{Cursor, DEFAULT_WINDOW, FollowError, Follower},
-    ports::{BlockRef, BlockSource, BroadcastOutcome, Broadcaster, BurnLimit, NodeError},
+    ports::{BlockRef, BlockSource, BroadcastOutcome, Broadcaster, BurnLimit, NodeError, NodeErrorKind},
     watch::{Confirmation, Spend, WatchFact},
 };
 use btc_staking_daemon::{
@@ -21,7 +21,10 @@ use btc_staking_daemon::{
     tasks::{Stop, Stopped, TaskError},
 };
 use btc_staking_pos_chain::{ChainError, PosChain, Submitter};
-use btc_staking_protocol::{delegation::SlashedOutput, height::BtcHeight};
+use btc_staking_protocol::{
+    delegation::SlashedOutput,
+    height::{BtcDepth, BtcHeight, PosHeight},
+};
 use btc_staking_store::StoreError;
 use prometheus::IntGauge;
 use serde_json::{Value, json};
@@ -93,17 +96,33 @@ impl Board {
 
 /// Why a round failed.
 #[derive(Debug, Error)]
-enum RoundError {
+pub enum RoundError {
+    /// The Bitcoin node.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// The follower.
     #[error(transparent)]
     Follow(#[from] FollowError),
+    /// The staking chain.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// The records: nothing may leave any more, so the process has to stop.
     #[error("records")]
     Store(#[from] StoreError),
+    /// The stop signal came first.
     #[error("stopping")]
     Stopped(#[from] Stopped),
+}
+
+impl RoundError {
+    fn into_task_error(self) -> TaskError {
+        match self {
+            RoundError::Store(error) => TaskError::fatal(error),
+            RoundError::Node(_) | RoundError::Follow(_) | RoundError::Chain(_) | RoundError::Stopped(_) => {
+                TaskError::retry(self)
+            }
+        }
+    }
 }
 
 impl Service {
@@ -146,15 +165,19 @@ impl Service {
     /// # Errors
     /// [`TaskError::Fatal`] when records cannot be made durable; otherwise trouble is logged and tried again.
     pub async fn watch(&self, mut stop: Stop) -> Result<(), TaskError> {
-        let mut watcher = Watcher::resume(self).await?;
+        let mut watcher = match Watcher::resume(self, &mut stop).await {
+            Ok(watcher) => watcher,
+            Err(RoundError::Stopped(_)) => return Ok(()),
+            Err(error) => return Err(error.into_task_error()),
+        };
         while !stop.is_stopping() {
             match watcher.round(&mut stop).await {
                 Ok(()) => {}
                 Err(RoundError::Stopped(_)) => break,
-                Err(RoundError::Store(error)) => return Err(TaskError::fatal(error)),
-                Err(RoundError::Follow(FollowError::ReorgTooDeep { oldest })) => {
-                    tracing::error!(%oldest.height, "reorg below everything remembered, following again from there");
-                    watcher.restart_below(oldest);
+                Err(error @ RoundError::Store(_)) => return Err(error.into_task_error()),
+                // A round answers this one itself.
+                Err(error @ RoundError::Follow(FollowError::ReorgTooDeep { .. })) => {
+                    tracing::error!(%error, "following bitcoin, trying again");
                 }
                 Err(RoundError::Node(error) | RoundError::Follow(FollowError::Node(error))) => {
                     tracing::warn!(%error, "bitcoin node, trying again");
@@ -171,52 +194,81 @@ impl Service {
         }
         Ok(())
     }
+
+    /// Where a watchtower without records begins: at the lowest stake the chain knows on Bitcoin, and far enough back
+    /// for those it was not told of yet. Everything from there on is followed in order and recorded on the way.
+    async fn fetch_start(&self, k: BtcDepth) -> Result<BtcHeight, RoundError> {
+        /// A day: a stake that was confirmed that long ago has long been proven to the chain.
+        const LOOK_BACK: u32 = 144;
+        let tip = self.bitcoin.fetch_tip().await?;
+        let recent = BtcHeight::new(tip.height.to_u32().saturating_sub(k.to_u32().max(LOOK_BACK)));
+        let delegations = self.chain.fetch_delegations(None).await?.items;
+        let lowest = delegations.iter().filter_map(|d| d.inclusion).map(|inclusion| inclusion.start).min();
+        Ok(lowest.map_or(recent, |lowest| lowest.min(recent)))
+    }
 }
 
 /// One run of the watch task.
-struct Watcher<'s> {
+pub struct Watcher<'s> {
     service: &'s Service,
     machine: Machine,
     follower: Follower<dyn Bitcoin>,
 }
 
 impl<'s> Watcher<'s> {
-    async fn resume(service: &'s Service) -> Result<Self, TaskError> {
+    /// Takes up the watch where the records end.
+    ///
+    /// # Errors
+    /// [`RoundError`]; nothing is lost.
+    pub async fn resume(service: &'s Service, stop: &mut Stop) -> Result<Self, RoundError> {
         let k = service.chain.fetch_checkpoint_params().await?.confirmation_depth;
-        let known = service.records.read().map_err(TaskError::fatal)?;
+        let known = service.records.read()?;
         let cursor = match known.cursor {
             Some(cursor) => cursor,
-            None => {
-                // Stakes already on Bitcoin are found by looking back from their inclusion height.
-                let tip = service.bitcoin.fetch_tip().await?;
-                let start = tip.height.to_u32().saturating_sub(k.to_u32());
-                Cursor::starting_at(BtcHeight::new(start), DEFAULT_WINDOW)
-            }
+            None => Cursor::starting_at(service.fetch_start(k).await?, DEFAULT_WINDOW),
         };
         let mut machine = Machine::new(k, cursor.tip());
         machine.on_event(Event::Restored { confirmations: known.confirmations, spends: known.spends });
         let follower = Follower::resume(Arc::clone(&service.bitcoin), cursor);
         let mut watcher = Self { service, machine, follower };
         // Outputs must be under watch before the first block is read, so the chain comes first.
-        let mut actions = watcher.read_delegations().await.map_err(TaskError::retry)?;
+        let mut actions = watcher.read_delegations().await?;
         actions.extend(watcher.machine.on_event(Event::EvidenceRead(known.evidence)));
-        let mut stop = btc_staking_daemon::tasks::StopSource::new().stop();
-        watcher.perform(actions, &mut stop).await.map_err(TaskError::retry)?;
+        watcher.perform(actions, stop).await?;
         Ok(watcher)
     }
 
-    fn restart_below(&mut self, oldest: BlockRef) {
-        let start = oldest.height.to_u32().saturating_sub(DEFAULT_WINDOW);
-        self.follower.restart_from(BtcHeight::new(start));
+    /// What it decides by.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
     }
 
-    async fn round(&mut self, stop: &mut Stop) -> Result<(), RoundError> {
-        self.follow_bitcoin(stop).await?;
+    async fn restart_below(&mut self, oldest: BlockRef, stop: &mut Stop) -> Result<(), RoundError> {
+        let start = BtcHeight::new(oldest.height.to_u32().saturating_sub(DEFAULT_WINDOW));
+        self.follower.restart_from(start);
+        self.step(Event::Forgotten(start), stop).await
+    }
+
+    /// Looks at both chains once and acts on what changed.
+    ///
+    /// # Errors
+    /// [`RoundError`]; the next round goes on from what is recorded and what both chains show.
+    pub async fn round(&mut self, stop: &mut Stop) -> Result<(), RoundError> {
+        match self.follow_bitcoin(stop).await {
+            Err(RoundError::Follow(FollowError::ReorgTooDeep { oldest })) => {
+                tracing::error!(%oldest.height, "reorg below everything remembered, following again from lower");
+                self.restart_below(oldest, stop).await?;
+                self.follow_bitcoin(stop).await?;
+            }
+            followed => followed?,
+        }
         self.service.board.bitcoin.ok();
         let actions = self.read_delegations().await?;
         self.perform(actions, stop).await?;
-        let evidences =
-            self.service.chain.fetch_evidences(btc_staking_protocol::height::PosHeight::new(0)).await?;
+        let evidences = self.service.chain.fetch_evidences(PosHeight::new(0)).await?;
+        for problem in evidences.malformed {
+            tracing::warn!(problem, "an evidence cannot be read, the others go on");
+        }
         self.step(Event::EvidenceRead(evidences.items), stop).await?;
         let tip = self.service.chain.fetch_light_client_tip().await?;
         self.service.board.gauges.light_client_height.set(i64::from(tip.height.to_u32()));
@@ -295,7 +347,15 @@ impl<'s> Watcher<'s> {
                     let outcome = self.broadcast(&tx, &target, output).await;
                     Some(Event::Broadcast { staking_txid, output, outcome })
                 }
-                Action::Rescan { from } => Some(self.rescan(from, stop).await?),
+                Action::Rescan { from } => match self.rescan(from, stop).await {
+                    Err(RoundError::Node(error)) => {
+                        // What else is to do must not wait for it; the next tick asks for it again.
+                        tracing::warn!(%error, "earlier blocks not looked at, trying again");
+                        self.service.board.bitcoin.degraded(error.to_string());
+                        None
+                    }
+                    found => Some(found?),
+                },
             };
             if let Some(event) = result {
                 queue.extend(self.machine.on_event(event));
@@ -341,7 +401,10 @@ impl<'s> Watcher<'s> {
         for height in from.to_u32()..=tip.height.to_u32() {
             let height = BtcHeight::new(height);
             let Some(hash) = stop.race(self.service.bitcoin.fetch_block_hash(height)).await?? else { break };
-            let Some(block) = stop.race(self.service.bitcoin.fetch_block(&hash)).await?? else { continue };
+            let Some(block) = stop.race(self.service.bitcoin.fetch_block(&hash)).await?? else {
+                let text = format!("block {hash} at height {height} is pruned, stakes in it cannot be found");
+                return Err(NodeError::new(NodeErrorKind::Misconfigured, text).into());
+            };
             let event = btc_staking_bitcoin_node::follower::ChainEvent::Connected {
                 block_ref: BlockRef { height, hash },
                 block,

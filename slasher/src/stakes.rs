@@ -129,6 +129,16 @@ impl Stake {
         }
     }
 
+    /// The provider's secret, when a slashing of this stake is in a block and gives it away.
+    pub fn revealed_secret(&self, watch: &Watch) -> Option<FinalityProviderSecret> {
+        let spends = [watch.spend(&self.staking_outpoint()), watch.spend(&self.unbonding_outpoint())];
+        let covenant = &self.delegation.covenant;
+        spends
+            .into_iter()
+            .flatten()
+            .find_map(|spend| self.checked.recover_finality_provider_secret(&spend.spender.tx, covenant))
+    }
+
     /// The output a slashing spends.
     pub fn target(&self, output: SlashedOutput) -> TxOut {
         match output {

@@ -189,6 +189,13 @@ impl ScriptedChain {
         self.lock().submit_faults.extend(std::iter::repeat_n(kind, calls));
     }
 
+    /// Forgets every scripted fault that has not come yet.
+    pub fn clear_faults(&self) {
+        let mut shared = self.lock();
+        shared.read_faults.clear();
+        shared.submit_faults.clear();
+    }
+
     /// Scripts the outcome of the next message, after those already scripted. The message has no effect.
     pub fn answer_next(&self, outcome: MessageOutcome) {
         self.lock().outcomes.push_back(outcome);

@@ -19,6 +19,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread::{self, ThreadId},
+    time::Duration,
 };
 
 /// Number of the layout this version reads and writes.
@@ -118,12 +119,12 @@ impl Store {
         crash: Option<Crash>,
     ) -> Result<Self, OpenError> {
         let directory = Directory::open(path)?;
-        let tree = sled::Config::new()
+        let config = sled::Config::new()
             .path(directory.sled_path())
             .cache_capacity(options.cache_bytes)
-            .flush_every_ms(None)
-            .open()
-            .map_err(|source| OpenError::Backend { path: path.to_owned(), source })?;
+            .flush_every_ms(None);
+        let tree =
+            open_sled(&config).map_err(|source| OpenError::Backend { path: path.to_owned(), source })?;
         let database = directory.sync_after_open()?;
         let inner = Inner {
             options,
@@ -230,6 +231,25 @@ impl Store {
 struct Turn<'a> {
     store: &'a Inner,
     _writer: MutexGuard<'a, ()>,
+}
+
+/// Opens sled under our own lock on the directory.
+///
+/// sled lets go of its lock only when its background writers have ended, a moment after the last handle was dropped.
+/// Nobody else can hold it, so a lock that is taken is one that is about to be given back.
+fn open_sled(config: &sled::Config) -> sled::Result<sled::Db> {
+    const TRIES: u32 = 200;
+    const PAUSE: Duration = Duration::from_millis(10);
+    for _ in 1..TRIES {
+        match config.open() {
+            // sled keeps the reason in the text only.
+            Err(sled::Error::Io(error)) if error.to_string().contains("could not acquire lock") => {
+                thread::sleep(PAUSE);
+            }
+            opened => return opened,
+        }
+    }
+    config.open()
 }
 
 impl Drop for Turn<'_> {

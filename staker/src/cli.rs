@@ -9,6 +9,7 @@ use btc_staking_daemon::{
     cli::{self, Exit, FailWith, Failure, Output},
     config::{Loader, set_flag},
     passphrase::PassphraseSource,
+    telemetry::{self, TelemetryError},
 };
 use btc_staking_pos_chain::connect::Connector;
 use btc_staking_protocol::{
@@ -24,6 +25,8 @@ use std::{
 };
 
 mod keys;
+mod session;
+mod stakes;
 
 /// The holder's command line: locks bitcoins in a stake, leaves early, and takes them back.
 #[derive(Debug, Parser)]
@@ -56,6 +59,31 @@ enum Command {
     },
     /// Print a complete configuration file to start from.
     Config,
+    #[command(flatten)]
+    Chains(ChainCommand),
+}
+
+/// The commands that talk to a node.
+#[derive(Debug, Subcommand)]
+enum ChainCommand {
+    /// Show an address to receive bitcoins at.
+    Address(stakes::AddressArgs),
+    /// Show what the wallet holds.
+    Balance,
+    /// Lock bitcoins in a stake.
+    Stake(stakes::StakeArgs),
+    /// Go on with stakes that are under way.
+    Resume(stakes::ResumeArgs),
+    /// Give up a stake that is not signed yet; its coins are free again.
+    Abandon(stakes::StakeName),
+    /// List all stakes.
+    List(stakes::ListArgs),
+    /// Show one stake.
+    Show(stakes::StakeName),
+    /// Leave a stake early; its coins are free after the unbonding time.
+    Unbond(stakes::StakeName),
+    /// Take coins back: of an expired stake, of an unbonding, or what a slashing left.
+    Withdraw(stakes::WithdrawArgs),
 }
 
 #[derive(Debug, Args)]
@@ -106,12 +134,32 @@ impl Context {
 
     fn run(&self, command: Command) -> Result<(), Failure> {
         match command {
-            Command::Script(args) => self.script(args),
-            Command::Keys { command } => keys::run(self, &self.load()?, &command),
             Command::Config => {
                 print!("{SAMPLE}");
                 Ok(())
             }
+            Command::Script(args) => self.script(args),
+            Command::Keys { command } => keys::run(self, &self.load()?, &command),
+            Command::Chains(command) => {
+                let config = self.load()?;
+                start_logging(&config)?;
+                let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+                runtime.block_on(self.ask_chains(&config, command))
+            }
+        }
+    }
+
+    async fn ask_chains(&self, config: &Config, command: ChainCommand) -> Result<(), Failure> {
+        match command {
+            ChainCommand::Address(args) => self.address(config, &args).await,
+            ChainCommand::Balance => self.balance(config).await,
+            ChainCommand::Stake(args) => self.stake(config, args).await,
+            ChainCommand::Resume(args) => self.resume(config, args).await,
+            ChainCommand::Abandon(name) => self.abandon(config, &name).await,
+            ChainCommand::List(args) => self.list(config, &args).await,
+            ChainCommand::Show(name) => self.show(config, &name).await,
+            ChainCommand::Unbond(name) => self.unbond(config, &name).await,
+            ChainCommand::Withdraw(args) => self.withdraw(config, args).await,
         }
     }
 
@@ -140,6 +188,14 @@ impl Context {
             Output::Text => print!("{}", text(result)),
         }
         Ok(())
+    }
+}
+
+/// Starts logging; a program that runs this one inside itself has started it already.
+fn start_logging(config: &Config) -> Result<(), Failure> {
+    match telemetry::init(&config.log) {
+        Ok(()) | Err(TelemetryError::AlreadyStarted) => Ok(()),
+        Err(error @ TelemetryError::Filter { .. }) => Err(Failure::new(Exit::Usage, error)),
     }
 }
 

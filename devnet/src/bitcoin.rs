@@ -14,6 +14,7 @@ use btc_staking_bitcoin_node::{
     },
 };
 use std::{
+    ffi::OsString,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -79,9 +80,21 @@ impl BitcoinNode {
     /// # Errors
     /// [`BitcoinNodeError`]. A node that was found but does not start is an error; the simulator does not step in.
     pub async fn start(given: Option<&Path>, folder: &Path) -> Result<Self, BitcoinNodeError> {
+        Self::start_through(&[], given, folder).await
+    }
+
+    /// As [`BitcoinNode::start`]; a real node is started through a wrapper ([`RunningBitcoind::start_through`]).
+    ///
+    /// # Errors
+    /// As [`BitcoinNode::start`].
+    pub async fn start_through(
+        wrapper: &[OsString],
+        given: Option<&Path>,
+        folder: &Path,
+    ) -> Result<Self, BitcoinNodeError> {
         match find(given)? {
             Some(found) => {
-                let process = RunningBitcoind::start(&found.exe, folder)
+                let process = RunningBitcoind::start_through(wrapper, &found.exe, folder)
                     .await
                     .map_err(|source| BitcoinNodeError::Start { exe: found.exe, source })?;
                 Ok(Self::Bitcoind { process, origin: found.origin })

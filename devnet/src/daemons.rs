@@ -55,8 +55,13 @@ pub enum RoleError {
     #[error(transparent)]
     Process(#[from] ProcessError),
     /// In this process.
-    #[error("{0} ended by itself; its log is on standard error")]
-    ThreadEnded(String),
+    #[error("{name} ended by itself; the end of {}:\n{}", .log.display(), tail(.log))]
+    ThreadEnded {
+        /// The role's name.
+        name: String,
+        /// The log of this process.
+        log: PathBuf,
+    },
     /// A thread could not be started.
     #[error("cannot start a thread for {name}")]
     Thread {
@@ -112,6 +117,10 @@ impl Daemons {
 
     /// Where the log of a daemon or of a role's commands is.
     pub fn log(&self, name: &str) -> PathBuf {
+        let name = match self.residence {
+            Residence::Processes => name,
+            Residence::ThisProcess => "devnet",
+        };
         self.logs.join(format!("{name}.log"))
     }
 
@@ -216,7 +225,7 @@ impl Daemons {
             match running {
                 Running::Process(process) => process.check()?,
                 Running::Thread { name, thread } if thread.is_finished() => {
-                    return Err(RoleError::ThreadEnded(name.clone()));
+                    return Err(RoleError::ThreadEnded { name: name.clone(), log: self.log(name) });
                 }
                 Running::Thread { .. } => {}
             }

@@ -21,6 +21,7 @@ pub mod folder;
 pub mod install;
 pub mod keys;
 pub mod ledger;
+pub mod logging;
 pub mod miner;
 pub mod network;
 pub mod processes;

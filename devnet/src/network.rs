@@ -7,7 +7,9 @@ use crate::{
     install::{InstalledRoles, Surroundings, install},
     keys::Seed,
     ledger::Ledger,
+    logging,
     miner::Miner,
+    processes::leash_words,
     roles::{Programs, Role},
     roster::{Roster, chain_endpoint},
     timeline::Timeline,
@@ -78,6 +80,8 @@ impl Network {
     pub async fn start(options: &NetworkOptions, timeline: &Timeline) -> Result<Self, Failure> {
         let programs = Programs::new(options.bin_dir.as_deref()).fail_with(Exit::Usage)?;
         let folder = RunFolder::create(options.folder.as_deref()).fail_with(Exit::Usage)?;
+        let logs = folder.make("logs")?;
+        logging::start(&logs.join("devnet.log"))?;
         let roster = Roster::new(options.seed)?;
         let bitcoin_node = start_bitcoin_node(options, &folder).await?;
         timeline.event("bitcoin node", describe(&bitcoin_node, options));
@@ -105,7 +109,7 @@ impl Network {
             poll_interval_ms: options.poll_interval_ms,
         };
         let roles = install(&roster, &folder, &surroundings)?;
-        let daemons = Daemons::new(programs, options.residence, &roles.passphrase_file, folder.make("logs")?);
+        let daemons = Daemons::new(programs, options.residence, &roles.passphrase_file, logs);
         let network = Self {
             chain: BabylonConnector.connect(&endpoint).await.fail_with(Exit::Unreachable)?,
             submitter: BabylonConnector.open_account(&endpoint, options.seed.account("devnet")).await?,
@@ -142,7 +146,8 @@ impl Network {
         }))
         .await?;
         for provider in &self.roster.providers {
-            timeline.event(&provider.name, format_args!("registered, EOTS key {}", provider.key));
+            timeline.event(&provider.name, "votes by extractable one-time signatures");
+            timeline.detail(format_args!("key {}", provider.key));
         }
         Ok(())
     }
@@ -165,7 +170,7 @@ async fn start_bitcoin_node(options: &NetworkOptions, folder: &RunFolder) -> Res
     Ok(if options.simulator {
         BitcoinNode::start_simulator(&home).await?
     } else {
-        BitcoinNode::start(options.bitcoind.as_deref(), &home).await?
+        BitcoinNode::start_through(&leash_words()?, options.bitcoind.as_deref(), &home).await?
     })
 }
 

@@ -72,21 +72,27 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// A command for it, tied to this process where the system can do that. Input is empty.
+    /// A command for it, on a leash. Input is empty.
     ///
-    /// The tie is to the thread that starts the command, as Linux has it, so start it from one that lives as long as the
-    /// devnet.
+    /// # Errors
+    /// When the system does not tell where this executable is.
     pub fn command(&self) -> io::Result<Command> {
-        let mut command = if cfg!(target_os = "linux") {
-            let mut leash = Command::new(std::env::current_exe()?);
-            leash.arg("leash").arg(std::process::id().to_string()).arg("--").arg(&self.program);
-            leash
-        } else {
-            Command::new(&self.program)
-        };
-        command.args(&self.args).stdin(Stdio::null()).process_group(0);
+        let [program, args @ ..] = leash_words()?;
+        let mut command = Command::new(program);
+        command.args(args).arg(&self.program).args(&self.args).stdin(Stdio::null());
         Ok(command)
     }
+}
+
+/// The words that, before a program and its arguments, put it on a leash: this executable's `leash` command.
+///
+/// Linux ties a process to the thread that started it, so start it from one that lives as long as the devnet.
+///
+/// # Errors
+/// When the system does not tell where this executable is.
+pub fn leash_words() -> io::Result<[OsString; 4]> {
+    let parent = std::process::id().to_string();
+    Ok([std::env::current_exe()?.into(), "leash".into(), parent.into(), "--".into()])
 }
 
 impl Process {
@@ -197,9 +203,12 @@ pub fn tail(file: &Path) -> String {
     }
 }
 
-/// The `leash` command: has the kernel end this process when `parent` dies, then becomes the program. Returns only when
-/// that fails.
+/// The `leash` command: leaves the terminal's process group, has the kernel (on Linux) end this process when `parent`
+/// dies, then becomes the program. Returns only when that fails.
 pub fn leash(parent: u32, program: &Path, args: &[OsString]) -> io::Error {
+    if let Err(error) = rustix::process::setpgid(None, None) {
+        return error.into();
+    }
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{Signal, getppid, set_parent_process_death_signal};

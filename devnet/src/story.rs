@@ -81,7 +81,8 @@ pub async fn tell(
 ) -> Result<(), StoryError> {
     let mut stage = Stage { network, facts, timeline, bitcoin_block_time };
     timeline.heading("Before anybody stakes");
-    beginning::light_client_follows(&stage).await?;
+    beginning::has_the_tip(&stage, "after the first blocks").await?;
+    beginning::providers_are_ready(&stage).await?;
     timeline.heading("Three stakes");
     let [a, b, c] = staking::stake_all(&mut stage).await?;
     timeline.heading("Finality");

@@ -1,10 +1,13 @@
 //! What the terminal shows: one line per thing that happened, with the seconds since the start.
 //!
 //! ```text
-//! ── Stakes ─────────────────────────────────────────────
-//!    3.1s   staker A       stakes 0.50000000 BTC to provider 1
-//!    4.2s ✓ staker A       stake is approved by 3 of 5 covenant members            0.6s
+//! ── Three stakes ───────────────────────────────────────────────────────────────
+//!    3.7s   staker-a       stakes 0.50000000 BTC for 10000 blocks with provider-1
+//!    4.0s ✓ stake A        is registered (0.3s)
+//!           tx b17ee72c851567eb1f1fab0a66429dd6d9b9c1fcccf22d9a5052094d63907d7e
 //! ```
+//!
+//! A tick stands before what was checked; how long that took to become true stands behind it.
 //!
 //! Colours only on a terminal, and not when `NO_COLOR` is set.
 
@@ -18,7 +21,9 @@ use std::{
 /// Columns of the name of who does something.
 const WHO: usize = 14;
 /// Columns of a heading's rule.
-const RULE: usize = 78;
+const RULE: usize = 76;
+/// Shorter waits are not shown.
+const WORTH_TELLING: Duration = Duration::from_millis(50);
 
 /// The story as it is told. Shared by reference; a line is written whole.
 pub struct Timeline {
@@ -82,14 +87,18 @@ impl Timeline {
 
     /// Something more about the line above.
     pub fn detail(&self, what: impl fmt::Display) {
-        self.write(&format!("{:26}{}", "", self.paint(Style::Dim, &what.to_string())));
+        self.write(&format!("{:10}{}", "", self.paint(Style::Dim, &what.to_string())));
     }
 
     /// Something that was checked and holds; `waited` is how long it took.
     pub fn holds(&self, who: &str, what: impl fmt::Display, waited: Duration) {
-        let waited = self.paint(Style::Dim, &format!("({})", seconds(waited)));
+        let waited = if waited < WORTH_TELLING {
+            String::new()
+        } else {
+            self.paint(Style::Dim, &format!(" ({})", seconds(waited)))
+        };
         self.write(&format!(
-            "{} {} {} {what} {waited}",
+            "{} {} {} {what}{waited}",
             self.clock(),
             self.paint(Style::Green, "✓"),
             self.who(who)

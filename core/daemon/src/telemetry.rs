@@ -51,12 +51,15 @@ impl Default for LogOptions {
     }
 }
 
-/// Starts logging for this process.
+/// Starts logging for this process. A process that has a logger keeps it: it runs this program among others.
 ///
 /// # Errors
-/// [`TelemetryError`] when the filter does not parse or logging was started before.
+/// [`TelemetryError`] when the filter does not parse or another thread starts logging at the same time.
 pub fn init(options: &LogOptions) -> Result<(), TelemetryError> {
     let filter = parse_filter(&options.filter)?;
+    if tracing::dispatcher::has_been_set() {
+        return Ok(());
+    }
     let builder = fmt().with_env_filter(filter).with_writer(io::stderr);
     let colour =
         wants_colour(io::stderr().is_terminal(), env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()));

@@ -3,10 +3,10 @@
 use super::{Stage, StoryError};
 use btc_staking_pos_chain::StoredCommitment;
 
-/// The watchtower relays every Bitcoin header; both providers are registered.
-pub async fn light_client_follows(stage: &Stage<'_>) -> Result<(), StoryError> {
+/// The watchtower relays every Bitcoin header.
+pub async fn has_the_tip(stage: &Stage<'_>, when: &str) -> Result<(), StoryError> {
     let network = &*stage.network;
-    let claim = stage.claim("light client", "has Bitcoin's tip", &["slasher"]);
+    let claim = stage.claim("light client", format!("has Bitcoin's tip {when}"), &["slasher"]);
     stage
         .facts
         .wait(claim, || async {
@@ -19,6 +19,12 @@ pub async fn light_client_follows(stage: &Stage<'_>) -> Result<(), StoryError> {
             }
         })
         .await?;
+    Ok(())
+}
+
+/// Both providers are registered and have committed public randomness.
+pub async fn providers_are_ready(stage: &Stage<'_>) -> Result<(), StoryError> {
+    let network = &*stage.network;
     for provider in &network.roster.providers {
         let claim = stage.claim(&provider.name, "is registered", &[&provider.name]);
         stage
@@ -33,12 +39,8 @@ pub async fn light_client_follows(stage: &Stage<'_>) -> Result<(), StoryError> {
             .await?;
         let claim = stage.claim(&provider.name, "has committed public randomness", &[&provider.name]);
         let commitment = stage.facts.wait(claim, || first_commitment(stage, provider)).await?;
-        stage.timeline.detail(format_args!(
-            "{} heights from {}, Merkle root {}",
-            commitment.count,
-            commitment.start_height,
-            hex::encode(commitment.root)
-        ));
+        let (start, root) = (commitment.start_height, hex::encode(commitment.root));
+        stage.timeline.detail(format_args!("{} heights from {start}, root {root}", commitment.count));
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ pub async fn unbond(stage: &Stage<'_>, stake: &Stake) -> Result<(), StoryError> 
             if spender.txid == expected { Ok(spender) } else { Err(format!("spent by {}", spender.txid)) }
         })
         .await?;
-    stage.timeline.detail(format_args!("unbonding transaction {expected}, Bitcoin block {}", spender.height));
+    stage.timeline.detail(format_args!("Bitcoin block {}, tx {expected}", spender.height));
     let txid = stake.txid();
     let claim = stage.claim(&who, "is reported as unbonded", &["slasher"]);
     stage.facts.wait(claim, || stage.fetch_with_status(&txid, DelegationStatus::Unbonded)).await?;
@@ -95,12 +95,8 @@ fn last_output(stake: &Stake, fate: Fate) -> (OutPoint, Option<Txid>) {
 
 fn tell_return(stage: &Stage<'_>, spender: &Confirmed) {
     let amount = spender.tx.output.iter().map(|output| output.value).sum();
-    stage.timeline.detail(format_args!(
-        "{} by transaction {}, Bitcoin block {}",
-        btc(amount),
-        spender.txid,
-        spender.height
-    ));
+    stage.timeline.detail(format_args!("{} in Bitcoin block {}", btc(amount), spender.height));
+    stage.timeline.detail(format_args!("tx {}", spender.txid));
 }
 
 async fn run(stage: &Stage<'_>, stake: &Stake, command: &str) -> Result<(), StoryError> {

@@ -3,7 +3,7 @@
 //! No shipped daemon can be asked to sign twice. The devnet does it itself, with the test key it made: the daemon has
 //! voted for the chain's block, and the devnet votes for another one with the same randomness.
 
-use super::{Stage, StoryError, ask::btc, stake::Stake};
+use super::{Stage, StoryError, ask::btc, beginning, stake::Stake};
 use crate::report::EquivocationReport;
 use btc_staking_crypto::{
     eots::{EotsSecretKey, FinalityProviderSecret},
@@ -27,8 +27,12 @@ use std::num::NonZeroUsize;
 pub async fn equivocate(stage: &Stage<'_>, stake: &Stake) -> Result<EquivocationReport, StoryError> {
     let provider = stage.provider(stake);
     let name = provider.name.as_str();
-    let claim = stage.claim(name, "has voted for the chain's newest blocks", &[name]);
-    let height = stage.facts.wait(claim, || voted_height(stage, &provider.key)).await?;
+    // The chain takes no votes on blocks whose epoch is final on Bitcoin. No Bitcoin block is mined now, so once the light
+    // client has the tip, epochs that end from then on are not final.
+    beginning::has_the_tip(stage, "while the miner rests").await?;
+    let from = stage.network.chain.fetch_head().await?.height;
+    let claim = stage.claim(name, format!("has voted up to height {from}"), &[name]);
+    let height = stage.facts.wait(claim, || voted_height(stage, &provider.key, from)).await?;
     let secret = stage.network.roster.provider_secret(provider).map_err(devnet)?;
     let vote = fork_vote(stage, &provider.key, &secret, height).await?;
     stage
@@ -57,7 +61,7 @@ pub async fn are_slashed(stage: &mut Stage<'_>, [a, b]: [&Stake; 2]) -> Result<(
         let fact = format!("slashing transaction of its {} output is broadcast", name_of(output));
         let (who, here) = (stake.who(), &*stage);
         here.facts.wait(here.claim(&who, fact, &["slasher"]), || here.fetch_known(&txid)).await?;
-        here.timeline.detail(format_args!("slashing transaction {txid}"));
+        here.timeline.detail(format_args!("tx {txid}"));
     }
     stage.network.miner.start(stage.bitcoin_block_time);
     let here = &*stage;
@@ -108,15 +112,16 @@ const fn name_of(output: SlashedOutput) -> &'static str {
     }
 }
 
-/// The newest height the provider's daemon has voted at, once it is the tip or right below it: the chain refuses votes
-/// on blocks whose epoch is final on Bitcoin.
-async fn voted_height(stage: &Stage<'_>, key: &FinalityProviderPublicKey) -> Result<PosHeight, String> {
+/// The newest height the provider's daemon has voted at, once it is this one or above.
+async fn voted_height(
+    stage: &Stage<'_>,
+    key: &FinalityProviderPublicKey,
+    from: PosHeight,
+) -> Result<PosHeight, String> {
     let provider =
         stage.network.chain.fetch_finality_provider(key).await.map_err(|error| error.to_string())?;
     let voted = provider.ok_or("the chain does not know it")?.highest_voted_height;
-    let tip = stage.fetch_height().await?;
-    let recent = voted.checked_add(3).is_some_and(|limit| limit >= tip);
-    if recent { Ok(voted) } else { Err(format!("it voted up to {voted}, the tip is {tip}")) }
+    if voted >= from { Ok(voted) } else { Err(format!("it voted up to {voted}")) }
 }
 
 /// A vote for a block that does not exist, with the randomness that was committed to for its height.
@@ -161,7 +166,7 @@ async fn submit(stage: &Stage<'_>, vote: SignedVote) -> Result<(), StoryError> {
         stage.network.submitter.submit(vec![ChainMessage::AddFinalitySignature(Box::new(vote))]).await?;
     match outcomes.into_iter().next() {
         Some(MessageOutcome::Accepted { tx_hash, height }) => {
-            stage.timeline.detail(format_args!("transaction {tx_hash}, height {height}"));
+            stage.timeline.detail(format_args!("height {height}, tx {tx_hash}"));
             Ok(())
         }
         Some(MessageOutcome::AlreadyDone(text)) => {

@@ -50,7 +50,7 @@ async fn begin(stage: &Stage<'_>, intention: Intention) -> Result<(), StoryError
     let (key, amount, timelock) =
         (provider.key.to_string(), intention.amount.to_sat().to_string(), intention.timelock.to_string());
     let amount = format!("{amount}sat");
-    let args = ["stake", "--finality-provider", &key, "--amount", &amount, "--timelock", &timelock];
+    let args = ["stake", "--finality-provider", &key, "--amount", &amount, "--timelock", &timelock, "--yes"];
     network.daemons.command(Role::Staker, installed, &args).await?;
     Ok(())
 }
@@ -68,7 +68,7 @@ async fn approved(
     let claim = stage.claim(&who, "is registered", &responsible);
     let told = stage.facts.wait(claim, || registered(stage, intention, key)).await?;
     let txid = told.terms.staking_tx.compute_txid();
-    stage.timeline.detail(format_args!("staking transaction {txid}"));
+    stage.timeline.detail(format_args!("tx {txid}"));
     let params = network.chain.fetch_staking_params_version(told.params_version).await?;
     let claim = stage.claim(
         &who,

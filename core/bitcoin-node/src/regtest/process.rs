@@ -90,10 +90,19 @@ impl RunningBitcoind {
     /// # Errors
     /// [`StartError`].
     pub async fn start(exe: &Path, folder: &Path) -> Result<Self, StartError> {
+        Self::start_through(&[], exe, folder).await
+    }
+
+    /// As [`RunningBitcoind::start`], through a wrapper: a program and its first arguments, which becomes the program
+    /// named after them.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn start_through(wrapper: &[OsString], exe: &Path, folder: &Path) -> Result<Self, StartError> {
         let version = fetch_version(exe).await?;
         let mut races = PORT_RACES;
         loop {
-            match Self::try_start(exe, folder, &version).await {
+            match Self::try_start(wrapper, exe, folder, &version).await {
                 Err(StartError::Ended { log, .. }) if races > 0 && log.contains("Unable to bind") => {
                     races -= 1
                 }
@@ -102,14 +111,27 @@ impl RunningBitcoind {
         }
     }
 
-    async fn try_start(exe: &Path, folder: &Path, version: &str) -> Result<Self, StartError> {
+    async fn try_start(
+        wrapper: &[OsString],
+        exe: &Path,
+        folder: &Path,
+        version: &str,
+    ) -> Result<Self, StartError> {
         let prepare = |source| StartError::Prepare { folder: folder.to_owned(), source };
         fs::create_dir_all(folder).map_err(prepare)?;
         let port = free_port().map_err(prepare)?;
         let log_file = folder.join("bitcoind.log");
         let log = File::create(&log_file).map_err(prepare)?;
         let errors = log.try_clone().map_err(prepare)?;
-        let child = Command::new(exe)
+        let mut command = match wrapper.split_first() {
+            None => Command::new(exe),
+            Some((program, args)) => {
+                let mut command = Command::new(program);
+                command.args(args).arg(exe);
+                command
+            }
+        };
+        let child = command
             .args(arguments(folder, port, version))
             .stdin(Stdio::null())
             .stdout(log)

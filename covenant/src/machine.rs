@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Most signature sets put into one submission.
 pub const BATCH: usize = 30;
-/// Most parked delegations remembered; the oldest reasons are forgotten first, which only costs another look.
+/// Most parked delegations remembered; beyond it any one is forgotten, which only costs another look.
 const PARKED_BOUND: usize = 10_000;
 
 /// What happened.

@@ -46,9 +46,9 @@ pub enum NotSafe {
         /// The staking output.
         outpoint: OutPoint,
         /// What was signed.
-        recorded: Signed,
+        recorded: Box<Signed>,
         /// What is asked for.
-        requested: Signed,
+        requested: Box<Signed>,
     },
     /// The record could not be made durable.
     #[error("the record could not be made durable, so nothing was signed")]
@@ -65,6 +65,9 @@ impl NotSafe {
     }
 }
 
+/// Whose tables a folder holds.
+pub const SCHEMA: Schema = Schema::new("covenant-sign-log", 1);
+
 /// Key of a record: txid in internal byte order, output index.
 type OutPointKey = ([u8; 32], u32);
 
@@ -80,7 +83,14 @@ impl SignLog {
     /// # Errors
     /// [`OpenError`], for instance when another process has it open.
     pub fn open(folder: &Path) -> Result<Self, OpenLogError> {
-        let store = Store::open(folder, Schema::new("covenant-sign-log", 1))?;
+        Ok(Self::over(Store::open(folder, SCHEMA)?)?)
+    }
+
+    /// Keeps the log in an open store.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn over(store: Store) -> Result<Self, StoreError> {
         let signed = store.table("signed")?;
         Ok(Self { store, signed })
     }
@@ -97,6 +107,7 @@ impl SignLog {
         self.store.try_commit(|batch| {
             match batch.get(&self.signed, &key)? {
                 Some(recorded) if recorded != requested => {
+                    let (recorded, requested) = (Box::new(recorded), Box::new(requested));
                     return Err(NotSafe::Conflict { outpoint, recorded, requested });
                 }
                 Some(_) => {}
@@ -152,7 +163,7 @@ mod tests {
         assert!(log.check_and_record(outpoint(1), signed(10)).is_ok());
         match log.check_and_record(outpoint(1), signed(20)) {
             Err(NotSafe::Conflict { recorded, requested, .. }) => {
-                assert_eq!((recorded, requested), (signed(10), signed(20)));
+                assert_eq!((*recorded, *requested), (signed(10), signed(20)));
             }
             Err(other) => panic!("{other}"),
             Ok(_) => panic!("a permit for a conflicting transaction"),

@@ -76,6 +76,8 @@ impl Service {
         poll_interval: Duration,
         board: Board,
     ) -> Self {
+        // Until an alarm says otherwise, which then stays: only a person can tell that it is over.
+        board.signing.ok();
         Self { signer, chain, submitter, poll_interval, board }
     }
 
@@ -95,7 +97,11 @@ impl Service {
         Ok(())
     }
 
-    async fn round(&self, machine: &mut Machine, stop: &Stop) -> Result<(), TaskError> {
+    /// Looks at the chain once and acts on what it shows.
+    ///
+    /// # Errors
+    /// As [`Service::run`].
+    pub async fn round(&self, machine: &mut Machine, stop: &Stop) -> Result<(), TaskError> {
         let mut queue = VecDeque::from(machine.on_event(Event::Tick));
         while let Some(action) = queue.pop_front() {
             if stop.is_stopping() {

@@ -5,5 +5,6 @@
 mod bench;
 mod chain;
 mod crashes;
+mod random;
 mod relay;
 mod slashing;

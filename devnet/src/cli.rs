@@ -153,7 +153,7 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     match cli.command {
-        Command::Role { name, args } => name.run(args.into_iter().skip_while(|arg| arg == "--")),
+        Command::Role { name, args } => name.run(args),
         Command::Leash { parent, program, args } => {
             let error = processes::leash(parent, &program, &args);
             eprintln!("error: cannot become {}: {error}", program.display());
@@ -219,9 +219,12 @@ mod tests {
 
     #[test]
     fn a_roles_arguments_are_its_own() {
-        let cli = Cli::try_parse_from(["devnet", "role", "staker", "--json", "--help"]).unwrap();
-        let Command::Role { name, args } = cli.command else { panic!() };
-        assert_eq!((name, args), (Role::Staker, vec!["--json".into(), "--help".into()]));
+        for own in [&["--help"][..], &["--json", "list"], &["script", "--", "x"], &[]] {
+            let line = ["devnet", "role", "staker"].iter().chain(own);
+            let Command::Role { name, args } = Cli::try_parse_from(line).unwrap().command else { panic!() };
+            assert_eq!(name, Role::Staker);
+            assert_eq!(args, own, "{own:?}");
+        }
     }
 
     #[test]

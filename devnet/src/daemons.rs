@@ -124,6 +124,14 @@ impl Daemons {
         self.logs.join(format!("{name}.log"))
     }
 
+    /// How people type a role's program.
+    pub fn shown_command(&self, role: Role) -> String {
+        let invocation = self.programs.invocation(role, []);
+        let words = std::iter::once(invocation.program.into_os_string()).chain(invocation.args);
+        let words: Vec<_> = words.map(|word| word.to_string_lossy().into_owned()).collect();
+        words.join(" ")
+    }
+
     /// Starts a daemon.
     ///
     /// # Errors

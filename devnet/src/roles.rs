@@ -90,7 +90,7 @@ impl Programs {
     pub fn invocation(&self, role: Role, args: impl IntoIterator<Item = OsString>) -> Invocation {
         match self {
             Self::Own(exe) => {
-                let own = [OsString::from("role"), role.name().into(), "--".into()];
+                let own = [OsString::from("role"), role.name().into()];
                 Invocation { program: exe.clone(), args: own.into_iter().chain(args).collect() }
             }
             Self::Installed(folder) => {

@@ -34,6 +34,7 @@ pub(crate) struct FeePaid {
 /// Runs the checks, takes the fee and moves the sequences on.
 pub(crate) fn check_and_charge(ctx: &mut Ctx<'_, '_>, tx: &Tx, purpose: Purpose) -> Result<FeePaid, Failure> {
     check_envelope(tx)?;
+    check_gas_limit(tx, purpose)?;
     check_timeouts(ctx, tx)?;
     check_memo(tx)?;
     let size = u64::try_from(tx.size).unwrap_or(u64::MAX);
@@ -59,6 +60,13 @@ fn check_envelope(tx: &Tx) -> Result<(), Failure> {
         return Err(
             sdk::UNAUTHORIZED.because(format!("wrong number of signers; expected {required}, got {got}"))
         );
+    }
+    Ok(())
+}
+
+fn check_gas_limit(tx: &Tx, purpose: Purpose) -> Result<(), Failure> {
+    if purpose != Purpose::Simulate && tx.fee.gas_limit == 0 {
+        return Err(sdk::INVALID_GAS_LIMIT.because("must provide positive gas"));
     }
     Ok(())
 }
@@ -98,9 +106,6 @@ pub(crate) fn min_fee(gas_limit: u64) -> u64 {
 
 fn charge_fee(ctx: &mut Ctx<'_, '_>, tx: &Tx, purpose: Purpose) -> Result<FeePaid, Failure> {
     let simulated = purpose == Purpose::Simulate;
-    if !simulated && tx.fee.gas_limit == 0 {
-        return Err(sdk::INVALID_GAS_LIMIT.because("must provide positive gas"));
-    }
     let payer_text = tx.fee_payer().to_owned();
     let payer = parse_account(&payer_text)?.bytes().to_vec();
     check_granter(tx, &payer_text)?;

@@ -3,4 +3,5 @@
 
 mod life;
 mod node;
+mod rules;
 mod support;

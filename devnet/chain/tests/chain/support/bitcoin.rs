@@ -44,6 +44,15 @@ impl Bitcoin {
         header
     }
 
+    /// Mines a block in which a transaction stands where the coinbase belongs.
+    pub fn mine_at_front(&mut self, tx: &Transaction) -> Header {
+        let txids = vec![tx.compute_txid(), Txid::hash(b"the other one")];
+        let header = next_header(&self.tip(), &txids);
+        self.headers.push(header);
+        self.txids.push(txids);
+        header
+    }
+
     /// Forgets the last `depth` blocks; what is mined from here on differs from them.
     pub fn fork(&mut self, depth: usize) {
         self.headers.truncate(self.headers.len() - depth);

@@ -128,6 +128,11 @@ impl World {
         self.query(request).await.unwrap().balance.unwrap().amount.parse().unwrap()
     }
 
+    /// Corrects the count after a transaction sent by hand.
+    pub fn set_state(&self, label: &str, state: AccountState) {
+        self.states.lock().unwrap().insert(label.to_owned(), state);
+    }
+
     /// Sends messages in one transaction and waits for its result; `Err` when it is refused anywhere on the way.
     pub async fn send(&self, label: &str, messages: Vec<Any>) -> Result<tx::Response, Refused> {
         let state = self.state(label).await;
@@ -231,6 +236,10 @@ pub struct Refused {
 }
 
 impl Refused {
+    /// The refusal in an included transaction's result.
+    pub fn of(result: &tendermint::abci::types::ExecTxResult) -> Self {
+        Self { codespace: result.codespace.clone(), code: result.code.value(), log: result.log.clone() }
+    }
     /// `codespace/code` as the spec writes it.
     pub fn short(&self) -> String {
         format!("{}/{}", self.codespace, self.code)

@@ -1,8 +1,15 @@
 //! The command line.
 
 use crate::{
-    bitcoin, chain_only, daemons::Residence, demo, keys::Seed, network::NetworkOptions, processes,
-    roles::Role, up,
+    bitcoin, chain_only,
+    daemons::Residence,
+    demo,
+    install::Boards,
+    keys::Seed,
+    network::{NetworkOptions, Pace},
+    processes,
+    roles::Role,
+    up,
 };
 use btc_staking_bitcoin_node::regtest;
 use btc_staking_daemon::cli::{self, Exit, FailWith, Failure, Output};
@@ -120,22 +127,17 @@ struct ChainArgs {
 }
 
 impl NetworkArgs {
-    fn options(
-        self,
-        block_time_ms: u64,
-        bitcoin_block_time_ms: u64,
-        poll_interval_ms: u64,
-    ) -> std::io::Result<NetworkOptions> {
+    fn options(self, pace: Pace, boards: Boards) -> std::io::Result<NetworkOptions> {
+        let block_time = self.block_time_ms.map_or(pace.block_time, Duration::from_millis);
+        let bitcoin_block_time =
+            self.bitcoin_block_time_ms.map_or(pace.bitcoin_block_time, Duration::from_millis);
         Ok(NetworkOptions {
             bitcoind: self.bitcoind,
             simulator: self.simulator,
-            block_time: Duration::from_millis(self.block_time_ms.unwrap_or(block_time_ms)),
-            bitcoin_block_time: Duration::from_millis(
-                self.bitcoin_block_time_ms.unwrap_or(bitcoin_block_time_ms),
-            ),
+            pace: Pace { block_time, bitcoin_block_time, ..pace },
+            boards,
             folder: self.keep,
             bin_dir: self.bin_dir,
-            poll_interval_ms,
             residence: if self.in_process { Residence::ThisProcess } else { Residence::Processes },
             seed: self.seed.map_or_else(Seed::draw, |seed| Ok(Seed(seed)))?,
         })
@@ -163,23 +165,15 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             let output = if args.json { Output::Json } else { Output::Text };
             let mut exit = Exit::Done;
             let failed = cli::run(output, || {
-                let options = args.network.options(
-                    demo::BLOCK_TIME_MS,
-                    demo::BITCOIN_BLOCK_TIME_MS,
-                    demo::POLL_INTERVAL_MS,
-                )?;
+                let options = args.network.options(demo::PACE, Boards::Anywhere)?;
                 exit = demo::run(options, output)?;
                 Ok(())
             });
             if exit == Exit::Done { failed } else { exit.into() }
         }
-        Command::Up(args) => cli::run(Output::Text, || {
-            up::run(args.network.options(
-                up::BLOCK_TIME_MS,
-                up::BITCOIN_BLOCK_TIME_MS,
-                up::POLL_INTERVAL_MS,
-            )?)
-        }),
+        Command::Up(args) => {
+            cli::run(Output::Text, || up::run(args.network.options(up::PACE, Boards::Announced)?))
+        }
         Command::Bitcoind { command } => cli::run(Output::Text, || bitcoind(&command)),
         Command::Chain(args) => cli::run(Output::Text, || {
             let block_time = Duration::from_millis(args.block_time_ms);

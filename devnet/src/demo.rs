@@ -2,20 +2,21 @@
 
 use crate::{
     facts::Facts,
-    network::{Network, NetworkOptions},
+    network::{Network, NetworkOptions, Pace},
     report::{BitcoinNodeReport, ChainReport, Report},
     signals::Signals,
     story::{self, Findings},
     timeline::{Target, Timeline},
 };
 use btc_staking_daemon::cli::{Exit, Failure, Output};
+use std::time::Duration;
 
-/// Time between blocks of the staking chain, in milliseconds, unless given.
-pub const BLOCK_TIME_MS: u64 = 300;
-/// Time between Bitcoin blocks, in milliseconds, unless given.
-pub const BITCOIN_BLOCK_TIME_MS: u64 = 400;
-/// How often roles look at the chains, in milliseconds.
-pub const POLL_INTERVAL_MS: u64 = 150;
+/// A stake lives its whole life in some fifteen seconds.
+pub const PACE: Pace = Pace {
+    block_time: Duration::from_millis(300),
+    bitcoin_block_time: Duration::from_millis(400),
+    poll_interval_ms: 150,
+};
 
 /// Runs the story, prints its result and says how the process ends.
 ///
@@ -47,19 +48,18 @@ async fn tell(options: &NetworkOptions, timeline: &Timeline) -> Result<Report, F
     let mut findings = Findings::default();
     let daemons = network.daemons.clone();
     let outcome = tokio::select! {
-        told = story::tell(&mut network, &facts, timeline, options.bitcoin_block_time, &mut findings) => {
-            told.map_err(|error| error.to_string())
+        told = story::tell(&mut network, &facts, timeline, options.pace.bitcoin_block_time, &mut findings) => {
+            told.map_err(|error| End::Failed(error.to_string()))
         }
-        ended = daemons.watch() => Err(ended.to_string()),
-        signal = signals.next() => Err(format!("stopped by {signal}")),
+        ended = daemons.watch() => Err(End::Failed(ended.to_string())),
+        signal = signals.next() => Err(End::Stopped(signal)),
     };
     let chain = fetch_chain(&network).await;
     let bitcoin_node = BitcoinNodeReport::of(&network.bitcoin_node);
-    let mut error = outcome.err();
-    if let Some(error) = &mut error {
-        let kept = network.folder.keep().display().to_string();
-        error.push_str(&format!("\nlogs and data are kept in {kept}"));
-    }
+    let error = outcome.err().map(|end| match end {
+        End::Stopped(signal) => format!("stopped by {signal}"),
+        End::Failed(why) => format!("{why}\nlogs and data are kept in {}", network.folder.keep().display()),
+    });
     network.stop().await;
     let facts = facts.so_far();
     Ok(Report {
@@ -69,9 +69,17 @@ async fn tell(options: &NetworkOptions, timeline: &Timeline) -> Result<Report, F
         equivocation: findings.equivocation,
         stakes: findings.stakes,
         facts,
-        seconds: timeline.elapsed().as_secs_f64(),
+        seconds: (timeline.elapsed().as_secs_f64() * 1_000.0).round() / 1_000.0,
         error,
     })
+}
+
+/// Why a story did not come to its end.
+enum End {
+    /// A signal.
+    Stopped(&'static str),
+    /// Something is not as it must be.
+    Failed(String),
 }
 
 /// What the chain says at the end; zeros if it does not answer, which a fact has told before.

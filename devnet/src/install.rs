@@ -10,7 +10,8 @@ use crate::{
 use btc_staking_bitcoin_node::endpoint::BitcoinEndpoint;
 use btc_staking_covenant::config::Config as CovenantConfig;
 use btc_staking_daemon::{
-    entropy::OsEntropy,
+    entropy::{Entropy as _, OsEntropy},
+    http,
     keyfile::{KdfParams, KeyFile, KeyFileError},
     passphrase::{Passphrase, PassphraseError},
     telemetry::LogOptions,
@@ -44,6 +45,17 @@ pub struct Surroundings {
     pub bitcoin: BitcoinEndpoint,
     /// Between two looks, in milliseconds.
     pub poll_interval_ms: u64,
+    /// Where daemons serve their boards.
+    pub boards: Boards,
+}
+
+/// Where daemons serve their boards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Boards {
+    /// On any free port, chosen when they start and written to their log. Never fails.
+    Anywhere,
+    /// On a port in their configuration, so that people and the `status` commands find them.
+    Announced,
 }
 
 /// A role that can be started.
@@ -53,7 +65,7 @@ pub struct InstalledRole {
     pub name: String,
     /// Its configuration file.
     pub config: PathBuf,
-    /// Where its boards are served; `None` for a command line.
+    /// Where its boards are served, if that is known before it starts.
     pub listen: Option<SocketAddr>,
 }
 
@@ -149,7 +161,7 @@ impl Workshop<'_> {
             covenant_key_file: home.join("member.key"),
             account_key_file: home.join("account.key"),
             poll_interval_ms: self.surroundings.poll_interval_ms,
-            listen: free_address()?,
+            listen: self.board()?,
             chain: self.surroundings.chain.clone(),
             log: LogOptions::default(),
         };
@@ -166,7 +178,7 @@ impl Workshop<'_> {
             data_dir: home.join("data"),
             eots_key_files: vec![eots_key_file.clone()],
             account_key_file: home.join("account.key"),
-            listen: free_address()?,
+            listen: self.board()?,
             chain: self.surroundings.chain.clone(),
             randomness: Randomness { count: 2_000, lead: 1_000 },
             voting: Voting { poll_interval_ms: self.surroundings.poll_interval_ms, ..Voting::default() },
@@ -185,7 +197,7 @@ impl Workshop<'_> {
             data_dir: home.join("data"),
             account_key_file: home.join("account.key"),
             poll_interval_ms: self.surroundings.poll_interval_ms,
-            listen: free_address()?,
+            listen: self.board()?,
             chain: self.surroundings.chain.clone(),
             bitcoin: self.surroundings.bitcoin.clone(),
             log: LogOptions::default(),
@@ -207,6 +219,13 @@ impl Workshop<'_> {
         };
         seal(staker.phrase.words().as_bytes(), "staker phrase (BIP-39)", &config.key_file)?;
         write_config(&staker.name, &home, &config, None)
+    }
+
+    fn board(&self) -> io::Result<SocketAddr> {
+        match self.surroundings.boards {
+            Boards::Anywhere => Ok(http::DEFAULT_LISTEN),
+            Boards::Announced => free_address(),
+        }
     }
 
     fn seal_account(&self, name: &str, file: &Path) -> Result<(), CannotInstall> {
@@ -231,10 +250,24 @@ fn write_config(
 ) -> Result<InstalledRole, CannotInstall> {
     let file = home.join("config.toml");
     fs::write(&file, toml::to_string(config)?)?;
+    let listen = listen.filter(|address| address.port() != 0);
     Ok(InstalledRole { name: name.to_owned(), config: file, listen })
 }
 
-/// An address nobody listens on now. Another process may take it first; then the role says so and ends.
+/// A port nobody listens on now, below those that the system gives out by itself. Another process may take it before the
+/// daemon does; then the daemon says so and ends.
 fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+    const FIRST: u64 = 10_000;
+    const PORTS: u64 = 22_000;
+    const TRIES: u32 = 100;
+    let mut tried = 0;
+    loop {
+        let port = FIRST + OsEntropy.next_u64().map_err(io::Error::other)? % PORTS;
+        let port = u16::try_from(port).map_err(io::Error::other)?;
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(listener) => return listener.local_addr(),
+            Err(error) if tried == TRIES => return Err(error),
+            Err(_) => tried += 1,
+        }
+    }
 }

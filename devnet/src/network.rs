@@ -4,7 +4,7 @@ use crate::{
     bitcoin::BitcoinNode,
     daemons::{Daemons, Residence},
     folder::RunFolder,
-    install::{InstalledRoles, Surroundings, install},
+    install::{Boards, InstalledRoles, Surroundings, install},
     keys::Seed,
     ledger::Ledger,
     logging,
@@ -32,12 +32,10 @@ pub struct NetworkOptions {
     pub bitcoind: Option<PathBuf>,
     /// Run the simulator even if there is a bitcoind.
     pub simulator: bool,
-    /// Time between blocks of the staking chain.
-    pub block_time: Duration,
-    /// Time between Bitcoin blocks.
-    pub bitcoin_block_time: Duration,
-    /// How often roles look at the chains, in milliseconds.
-    pub poll_interval_ms: u64,
+    /// How fast everything goes.
+    pub pace: Pace,
+    /// Where daemons serve their boards.
+    pub boards: Boards,
     /// Where data and logs go; else a temporary folder.
     pub folder: Option<PathBuf>,
     /// Installed roles to run; else those in this program.
@@ -46,6 +44,17 @@ pub struct NetworkOptions {
     pub residence: Residence,
     /// What all test keys follow from.
     pub seed: Seed,
+}
+
+/// How fast a devnet goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Between blocks of the staking chain.
+    pub block_time: Duration,
+    /// Between Bitcoin blocks.
+    pub bitcoin_block_time: Duration,
+    /// Between two looks of a role at the chains, in milliseconds.
+    pub poll_interval_ms: u64,
 }
 
 /// A running devnet. Dropping it ends everything; [`Network::stop`] does so in good order.
@@ -95,7 +104,7 @@ impl Network {
         let endpoint = chain_endpoint(format!("http://{}", chain_node.rpc_addr()));
         timeline.event(
             "staking chain",
-            format_args!("{CHAIN_ID}, a block every {} ms", options.block_time.as_millis()),
+            format_args!("{CHAIN_ID}, a block every {} ms", options.pace.block_time.as_millis()),
         );
         let surroundings = Surroundings {
             chain: endpoint.clone(),
@@ -106,7 +115,8 @@ impl Network {
                 user: None,
                 password_file: None,
             },
-            poll_interval_ms: options.poll_interval_ms,
+            poll_interval_ms: options.pace.poll_interval_ms,
+            boards: options.boards,
         };
         let roles = install(&roster, &folder, &surroundings)?;
         let daemons = Daemons::new(programs, options.residence, &roles.passphrase_file, logs);
@@ -185,6 +195,6 @@ async fn start_chain(
 ) -> Result<RunningNode, Failure> {
     let genesis = Genesis::fast(CHAIN_ID, roster.committee()?, roster.genesis_accounts()?);
     let mut config = NodeConfig::new(genesis, folder.join("chain"));
-    config.block_time = options.block_time;
+    config.block_time = options.pace.block_time;
     Ok(Node::start(config).await?)
 }

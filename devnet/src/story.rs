@@ -81,6 +81,7 @@ pub async fn tell(
 ) -> Result<(), StoryError> {
     let mut stage = Stage { network, facts, timeline, bitcoin_block_time };
     timeline.heading("Before anybody stakes");
+    beginning::members_are_processes(&stage)?;
     beginning::has_the_tip(&stage, "after the first blocks").await?;
     beginning::providers_are_ready(&stage).await?;
     timeline.heading("Three stakes");

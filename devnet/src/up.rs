@@ -1,19 +1,19 @@
 //! `devnet up`: everything, until Ctrl-C.
 
 use crate::{
-    network::{CHAIN_ID, Network, NetworkOptions},
+    network::{CHAIN_ID, Network, NetworkOptions, Pace},
     signals::Signals,
     timeline::{Target, Timeline},
 };
 use btc_staking_daemon::cli::{Exit, Failure};
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
-/// Time between blocks of the staking chain, in milliseconds, unless given.
-pub const BLOCK_TIME_MS: u64 = 1_000;
-/// Time between Bitcoin blocks, in milliseconds, unless given.
-pub const BITCOIN_BLOCK_TIME_MS: u64 = 3_000;
-/// How often roles look at the chains, in milliseconds.
-pub const POLL_INTERVAL_MS: u64 = 500;
+/// Slow enough to read along.
+pub const PACE: Pace = Pace {
+    block_time: Duration::from_millis(1000),
+    bitcoin_block_time: Duration::from_millis(3000),
+    poll_interval_ms: 500,
+};
 
 /// Starts everything, says where it is, and stays until SIGINT or SIGTERM.
 ///
@@ -32,8 +32,8 @@ pub fn run(options: NetworkOptions) -> Result<(), Failure> {
                 return Ok(());
             }
         };
-        network.miner.start(options.bitcoin_block_time);
-        let interval = options.bitcoin_block_time.as_millis();
+        network.miner.start(options.pace.bitcoin_block_time);
+        let interval = options.pace.bitcoin_block_time.as_millis();
         timeline.event("miner", format_args!("a Bitcoin block every {interval} ms"));
         print_guide(&network, &timeline);
         let ended = tokio::select! {

@@ -78,6 +78,7 @@ fn check_facts(facts: &Value) {
     assert_eq!(names.len(), facts.len(), "every fact has a name of its own");
     assert!(facts.iter().all(|fact| fact["ok"] == true));
     for needed in [
+        "covenant: 5 members run, each as a process with its own key",
         "stake A: is approved by 3 of 5 members before a coin is locked",
         "stake B: is active",
         "staking chain: 10 blocks are finalised by the votes of both providers",
@@ -140,4 +141,46 @@ fn a_folder_that_is_in_use_is_left_alone() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("is not empty"));
     assert!(precious.is_file() && std::fs::read_dir(folder.path()).unwrap().count() == 1);
+}
+
+/// Child processes of a process whose command line holds a word.
+#[cfg(target_os = "linux")]
+fn children_with(parent: u32, word: &str) -> Vec<rustix::process::Pid> {
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let is_wanted = |pid: &u32| {
+        let read = |name| std::fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+        let (stat, words) = (read("stat"), read("cmdline"));
+        let stat_parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok());
+        stat_parent == Some(parent) && words.split('\0').any(|own| own == word)
+    };
+    let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_wanted);
+    pids.filter_map(|pid| rustix::process::Pid::from_raw(i32::try_from(pid).unwrap())).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_daemon_that_dies_fails_the_demo_with_the_end_of_its_log() {
+    use std::io::{BufRead as _, BufReader};
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_devnet"))
+        .args(["demo", "--json", "--simulator"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(demo.stderr.take().unwrap()).lines();
+    assert!(told.any(|line| line.unwrap().contains("Three stakes")));
+    let slasher = children_with(demo.id(), "slasher");
+    assert_eq!(slasher.len(), 1);
+    rustix::process::kill_process(slasher[0], rustix::process::Signal::KILL).unwrap();
+    told.for_each(drop);
+    let output = demo.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let why = report["error"].as_str().unwrap();
+    assert_eq!(report["ok"], false);
+    assert!(why.contains("slasher ended by itself") && why.contains("signal: 9"), "{why}");
+    assert!(why.contains("watching"), "the end of its log is missing: {why}");
+    let (_, kept) = why.rsplit_once("kept in ").unwrap();
+    assert!(Path::new(kept).join("logs").join("slasher.log").is_file());
+    std::fs::remove_dir_all(kept).unwrap();
 }

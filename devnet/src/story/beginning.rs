@@ -1,7 +1,9 @@
 //! Before anybody stakes: the chain's light client follows Bitcoin, and finality providers are ready.
 
 use super::{Stage, StoryError};
+use crate::roster::MEMBERS;
 use btc_staking_pos_chain::StoredCommitment;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The watchtower relays every Bitcoin header.
 pub async fn has_the_tip(stage: &Stage<'_>, when: &str) -> Result<(), StoryError> {
@@ -20,6 +22,23 @@ pub async fn has_the_tip(stage: &Stage<'_>, when: &str) -> Result<(), StoryError
         })
         .await?;
     Ok(())
+}
+
+/// Each member of the committee is a process of its own. Says nothing where daemons are threads.
+pub fn members_are_processes(stage: &Stage<'_>) -> Result<(), StoryError> {
+    let network = &*stage.network;
+    let pids: BTreeMap<String, u32> = network.daemons.pids().into_iter().collect();
+    if pids.is_empty() {
+        return Ok(());
+    }
+    let members = network.roster.covenants.iter().filter_map(|member| pids.get(&member.name));
+    let distinct: BTreeSet<u32> = members.copied().collect();
+    let fact = format!("{MEMBERS} members run, each as a process with its own key");
+    let outcome = match distinct.len() {
+        found if found == usize::from(MEMBERS) => Ok(()),
+        found => Err(format!("{found} processes")),
+    };
+    Ok(stage.facts.state(stage.claim("covenant", fact, &[]), outcome)?)
 }
 
 /// Both providers are registered and have committed public randomness.

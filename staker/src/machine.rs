@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | planned | read the chain | unknown there | register; accepted or already there: registered |
 //! | registered | read the chain | a quorum that we verified | verified |
-//! | verified | look at the coins | unspent | sign; the signed transaction: signed |
+//! | verified | read the chain, look at the coins | provider not slashed, coins unspent | sign; the signed transaction: signed |
 //! | signed | broadcast | in the mempool | watched on Bitcoin from here on |
 //!
 //! Every [`Action::Record`] is durable before the action after it is performed. Whatever the last record is, a [`Event::Tick`]
@@ -153,22 +153,22 @@ impl Machine {
     /// What the recorded step asks for.
     fn next_actions(&self) -> Vec<Action> {
         match &self.stake.step {
-            Step::Planned | Step::Registered => vec![Action::ReadChain],
-            Step::Verified { .. } => vec![Action::CheckCoins(self.stake.coins().collect())],
+            // Time may have passed since the quorum was verified, and the provider may have been slashed in it.
+            Step::Planned | Step::Registered | Step::Verified { .. } => vec![Action::ReadChain],
             Step::Signed { staking_tx, .. } => vec![Action::Broadcast(staking_tx.clone())],
             Step::Ended(_) => Vec::new(),
         }
     }
 
     fn on_chain_read(&mut self, reading: ChainReading) -> Vec<Action> {
-        let waiting = matches!(self.stake.step, Step::Planned | Step::Registered);
-        if !waiting {
+        if matches!(self.stake.step, Step::Signed { .. } | Step::Ended(_)) {
             return Vec::new();
         }
         if reading.provider.is_some_and(|provider| provider.slashed.is_some()) {
             return self.end(EndReason::ProviderSlashed);
         }
         match (&self.stake.step, reading.delegation) {
+            (Step::Verified { .. }, _) => vec![self.check_coins()],
             (_, Some((delegation, params))) => self.on_delegation(&delegation, &params),
             (Step::Planned, None) => vec![Action::Register(Box::new(self.request()))],
             // Accepted once is accepted for good; the node asked now lags behind.
@@ -184,7 +184,7 @@ impl Machine {
             Ok(_proof) => {
                 let covenant = self.valid_unbonding_signatures(delegation);
                 let mut actions = self.step_to(Step::Verified { covenant });
-                actions.extend(self.next_actions());
+                actions.push(self.check_coins());
                 actions
             }
             Err(missing) => {
@@ -196,6 +196,10 @@ impl Machine {
                 actions
             }
         }
+    }
+
+    fn check_coins(&self) -> Action {
+        Action::CheckCoins(self.stake.coins().collect())
     }
 
     fn request(&self) -> DelegationRequest {
@@ -303,3 +307,6 @@ impl Machine {
         vec![Action::Record(step)]
     }
 }
+
+#[cfg(test)]
+mod tests;

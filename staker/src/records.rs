@@ -294,3 +294,6 @@ impl Records {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -256,7 +256,7 @@ fn state(
         (Position::Absent, Step::Verified { .. }) => "verified",
         (Position::Absent, Step::Signed { .. }) => "broadcast",
         (Position::Absent, Step::Ended(_)) => "ended",
-        (Position::Staked { .. }, _) if stake.unbonding.is_some() => "unbonding_broadcast",
+        (Position::Staked { .. }, _) if stake.unbonding.is_some() => "leaving",
         (Position::Staked { .. }, _) if is_free => "expired",
         (Position::Staked { .. }, _) if status == Some(DelegationStatus::Active) => "active",
         (Position::Staked { .. }, _) => "confirmed",

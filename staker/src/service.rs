@@ -27,6 +27,7 @@ use btc_staking_store::StoreError;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use thiserror::Error;
 
+mod activate;
 mod leave;
 mod plan;
 
@@ -286,6 +287,9 @@ impl Service {
                     return Ok(Progress::Reached);
                 }
             }
+        }
+        if goal == Goal::Active {
+            self.activate(txid, chain).await?;
         }
         let broadcast = last_report == Some(Report::Broadcast) && goal == Goal::Broadcast;
         if broadcast || self.is_reached(txid, goal, chain).await? {

@@ -178,3 +178,40 @@ mod psbt_text {
         String::deserialize(from)?.parse().map_err(D::Error::custom)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod example;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use example::{params_of, signed_tx, stake};
+
+    #[test]
+    fn a_stake_is_the_same_after_it_was_stored() {
+        let covenant = vec![(example::member(1).public_key(), stake().possession)];
+        for step in [
+            Step::Planned,
+            Step::Registered,
+            Step::Verified { covenant: covenant.clone() },
+            Step::Signed { covenant, staking_tx: signed_tx() },
+            Step::Ended(EndReason::CoinSpent(example::coin())),
+        ] {
+            let stake = Stake { step, unbonding: Some(signed_tx()), ..stake() };
+            let stored = serde_json::to_string(&stake).unwrap();
+            let again: Stake = serde_json::from_str(&stored).unwrap();
+            assert_eq!(again, stake);
+            assert_eq!(again.checked().unwrap(), stake.checked().unwrap());
+        }
+    }
+
+    #[test]
+    fn a_damaged_stake_is_no_stake() {
+        let swapped = Stake { slashing_signature: stake().unbonding_slashing_signature, ..stake() };
+        assert!(matches!(swapped.checked(), Err(DamagedStake::Signatures(_))));
+        let other_committee = Stake { params: params_of([3, 4, 5]), ..stake() };
+        assert!(matches!(other_committee.checked(), Err(DamagedStake::Plan(PlanRefusal::StakingTx(_)))));
+        let too_small = Stake { amount: Amount::from_sat(1), ..stake() };
+        assert!(matches!(too_small.checked(), Err(DamagedStake::Plan(PlanRefusal::Amount { .. }))));
+    }
+}

@@ -242,6 +242,11 @@ impl Wallet {
         coins.into_iter().for_each(|coin| self.0.lock_outpoint(coin));
     }
 
+    /// Whether a coin is reserved.
+    pub fn is_reserved(&self, coin: OutPoint) -> bool {
+        self.0.is_outpoint_locked(coin)
+    }
+
     /// Releases reserved coins.
     pub fn release(&mut self, coins: impl IntoIterator<Item = OutPoint>) {
         coins.into_iter().for_each(|coin| self.0.unlock_outpoint(coin));

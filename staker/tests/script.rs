@@ -1,5 +1,7 @@
 //! `staker script` on the real program: the worked example of `bitcoin.md` section 15.1, and what it refuses.
 
+#![allow(clippy::unwrap_used)]
+
 use serde_json::{Value, json};
 use std::process::{Command, Output};
 

@@ -87,12 +87,23 @@ impl Context {
         })
     }
 
-    pub(super) async fn open_reader(&self, config: &Config) -> Result<Arc<dyn PosChain>, Failure> {
-        self.connector.connect(&config.chain).await.map_err(chain_failure)
+    /// A reader where the chain answers; looking at stakes must not depend on it.
+    pub(super) async fn open_reader_if_up(
+        &self,
+        config: &Config,
+    ) -> Result<Option<Arc<dyn PosChain>>, Failure> {
+        match self.connector.connect(&config.chain).await {
+            Ok(reader) => Ok(Some(reader)),
+            Err(error) if error.is_transient() => {
+                tracing::warn!(%error, "the staking chain is not asked");
+                Ok(None)
+            }
+            Err(error) => Err(chain_failure(error)),
+        }
     }
 
     pub(super) async fn open_chain(&self, config: &Config, keys: &Keys) -> Result<ChainAccess, Failure> {
-        let reader = self.open_reader(config).await?;
+        let reader = self.connector.connect(&config.chain).await.map_err(chain_failure)?;
         let submitter = self.connector.open_account(&config.chain, keys.account()).await;
         Ok(ChainAccess { reader, submitter: submitter.map_err(chain_failure)? })
     }

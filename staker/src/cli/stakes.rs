@@ -168,6 +168,7 @@ impl Context {
             agree()?;
         }
         let txid = service.record_plan(plan).map_err(service_failure)?;
+        self.take_up_others(&mut service, &txid, &chain, &keys).await;
         self.go_on(&mut service, txid, &args.wait, &chain, &keys).await?;
         self.print_stake(&service, &txid, Some(&*chain.reader)).await
     }
@@ -180,6 +181,7 @@ impl Context {
             Some(txid) => vec![service.stake(&txid).map_err(service_failure)?.stake().txid()],
             None => under_way(&service),
         };
+        service.send_again().await.map_err(service_failure)?;
         let mut failed = None;
         for txid in &txids {
             if let Err(failure) = self.go_on(&mut service, *txid, &args.wait, &chain, &keys).await {
@@ -205,7 +207,7 @@ impl Context {
     pub(super) async fn list(&self, config: &Config, args: &ListArgs) -> Result<(), Failure> {
         let mut service = self.open_service(config, None).await?;
         service.sync().await.map_err(service_failure)?;
-        let reader = if args.offline { None } else { Some(self.open_reader(config).await?) };
+        let reader = if args.offline { None } else { self.open_reader_if_up(config).await? };
         let all = service.stakes().map(|machine| machine.stake().txid()).collect();
         self.print_list(&service, all, reader.as_deref()).await
     }
@@ -213,8 +215,8 @@ impl Context {
     pub(super) async fn show(&self, config: &Config, name: &StakeName) -> Result<(), Failure> {
         let mut service = self.open_service(config, None).await?;
         service.sync().await.map_err(service_failure)?;
-        let reader = self.open_reader(config).await?;
-        self.print_stake(&service, &name.txid, Some(&*reader)).await
+        let reader = self.open_reader_if_up(config).await?;
+        self.print_stake(&service, &name.txid, reader.as_deref()).await
     }
 
     pub(super) async fn unbond(&self, config: &Config, name: &StakeName) -> Result<(), Failure> {
@@ -295,6 +297,15 @@ impl Context {
                 let machine = service.stake(&txid).map_err(service_failure)?;
                 let state = StakeReport::new(service, machine, None).state();
                 Err(explain(txid, state, &machine.stake().step, report))
+            }
+        }
+    }
+
+    /// Brings stakes that an earlier command left behind one step further, as far as that takes no waiting.
+    async fn take_up_others(&self, service: &mut Service, but: &Txid, chain: &ChainAccess, keys: &Keys) {
+        for txid in under_way(service).into_iter().filter(|txid| txid != but) {
+            if let Err(error) = service.advance(&txid, Goal::Broadcast, chain, keys).await {
+                tracing::warn!(staking_txid = %txid, %error, "an earlier stake could not be taken up");
             }
         }
     }

@@ -7,18 +7,20 @@
 use super::{CannotStake, Service, ServiceError};
 use crate::{
     keys::Keys,
+    machine::Machine,
     position::{Position, Withdrawable},
     stake::Step,
     wallet::NextAddress,
 };
 use bitcoin::{Address, Amount, FeeRate, OutPoint, ScriptBuf, Transaction, Txid};
-use btc_staking_bitcoin_node::{BroadcastOutcome, BroadcastRefusal, BurnLimit, RefusalKind, UtxoView};
+use btc_staking_bitcoin_node::{BroadcastOutcome, BroadcastRefusal, BurnLimit, UtxoView};
 use btc_staking_protocol::{
     delegation::CovenantSignatures,
     height::BtcHeight,
     tx::withdrawal::{CannotWithdraw, MAX_WITHDRAWAL_INPUTS, WithdrawalKind, build_withdrawal},
     witness::AssemblyError,
 };
+use std::collections::HashSet;
 use thiserror::Error;
 
 /// Why a stake cannot be unbonded.
@@ -286,6 +288,39 @@ impl Service {
         Ok(if unspent.is_empty() { ready } else { unspent })
     }
 
+    /// Broadcasts again what was signed and is in no block: unbonding transactions and withdrawals. A node that refuses
+    /// one is not an error here; the command that made it says why when it is run again.
+    ///
+    /// # Errors
+    /// [`ServiceError`] when blocks or records cannot be read.
+    pub async fn send_again(&mut self) -> Result<(), ServiceError> {
+        self.sync().await?;
+        for tx in self.list_unconfirmed()? {
+            if let BroadcastOutcome::Refused(refusal) = self.bitcoin.broadcast(&tx, BurnLimit::NONE).await? {
+                let txid = tx.compute_txid();
+                tracing::warn!(%txid, reason = refusal.text, "the bitcoin node does not take a transaction");
+            }
+        }
+        Ok(())
+    }
+
+    /// Unbonding transactions and withdrawals that were signed and whose inputs are unspent in blocks.
+    fn list_unconfirmed(&self) -> Result<Vec<Transaction>, ServiceError> {
+        let is_staked = |machine: &&Machine| matches!(self.position(machine), Position::Staked { .. });
+        let leaving = self.machines.values().filter(is_staked);
+        let unbonding = leaving.filter_map(|machine| machine.stake().unbonding.clone());
+        let waiting: HashSet<OutPoint> = self
+            .machines
+            .values()
+            .filter_map(|machine| self.position(machine).withdrawable(machine.checked()))
+            .map(|found| found.input.outpoint())
+            .collect();
+        let is_waiting =
+            |tx: &Transaction| tx.input.iter().all(|input| waiting.contains(&input.previous_output));
+        let withdrawals = self.records.withdrawals()?.into_iter().filter(is_waiting);
+        Ok(unbonding.chain(withdrawals).collect())
+    }
+
     fn require_ready(
         &self,
         txids: &[Txid],
@@ -377,16 +412,5 @@ fn not_yet(staking_txid: Txid, found: &Withdrawable, tip: BtcHeight) -> CannotTa
         kind: found.input.kind(),
         from_tip: found.from_tip(),
         blocks_left: found.blocks_left(tip),
-    }
-}
-
-impl CannotUnbond {
-    /// Whether waiting for a block or for the fee market helps.
-    pub fn is_not_yet(&self) -> bool {
-        match self {
-            Self::NotConfirmed => true,
-            Self::Refused(refusal) => matches!(refusal.kind, RefusalKind::FeeTooLow),
-            Self::Service(_) | Self::NotStaked | Self::Gone(_) | Self::Assemble(_) => false,
-        }
     }
 }

@@ -1,7 +1,12 @@
 //! Stakes from plan to withdrawal, on the simulated Bitcoin node and the scripted chain, with real covenant signatures.
 //! Every witness passes the simulator, which runs Bitcoin Core's interpreter.
 
-mod leaving;
+#![allow(clippy::unwrap_used)]
 
+mod commands;
+mod crashes;
+mod leaving;
+mod refusals;
+mod reorgs;
 mod staking;
 mod world;

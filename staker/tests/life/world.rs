@@ -124,7 +124,7 @@ impl World {
         let world = Self { bitcoin, chain, params, dir: tempfile::tempdir().unwrap() };
         let script = world.service().address(NextAddress::Unused).unwrap().script_pubkey();
         world.bitcoin.mine(10, &script).await.unwrap();
-        world.mine(100).await;
+        world.mine(110).await;
         world
     }
 
@@ -147,19 +147,30 @@ impl World {
         self.service_over(Store::open(&self.data_dir(), SCHEMA).unwrap()).unwrap()
     }
 
+    /// The service of another holder or chain, in a folder of its own making.
+    pub fn service_as(&self, identity: Identity) -> Service {
+        let records = Records::open(&self.data_dir()).unwrap();
+        records.record_identity(&identity, None).unwrap();
+        self.open(records, identity).unwrap()
+    }
+
     pub fn service_over(&self, store: Store) -> Result<Service, ServiceError> {
-        let bitcoin: Arc<dyn Bitcoin> = self.bitcoin.clone();
         let records = Records::over(store).map_err(|error| match error {
             btc_staking_staker::records::OpenRecordsError::Table(error) => ServiceError::Records(error),
             other => panic!("{other}"),
         })?;
+        self.open(records, self.identity())
+    }
+
+    fn open(&self, records: Records, identity: Identity) -> Result<Service, ServiceError> {
+        let bitcoin: Arc<dyn Bitcoin> = self.bitcoin.clone();
         let surroundings = Surroundings {
             clock: Arc::new(SystemClock::new()),
             entropy: Arc::new(SeededEntropy::new(1)),
             birthday: BtcHeight::new(0),
             poll: Duration::from_millis(1),
         };
-        Service::open(bitcoin, records, self.identity(), surroundings)
+        Service::open(bitcoin, records, identity, surroundings)
     }
 
     pub fn access(&self) -> ChainAccess {

@@ -9,7 +9,10 @@ use crate::{
     timeline::{Target, Timeline},
 };
 use btc_staking_daemon::cli::{Exit, Failure, Output};
-use std::time::Duration;
+use std::{
+    io::{self, Write as _},
+    time::Duration,
+};
 
 /// A stake lives its whole life in some fifteen seconds.
 pub const PACE: Pace = Pace {
@@ -33,7 +36,7 @@ pub fn run(options: NetworkOptions, output: Output) -> Result<Exit, Failure> {
     let report = runtime.block_on(tell(&options, &timeline))?;
     report.print(&timeline);
     if output == Output::Json {
-        println!("{}", serde_json::to_string(&report)?);
+        writeln!(io::stdout().lock(), "{}", serde_json::to_string(&report)?)?;
     }
     Ok(if report.ok { Exit::Done } else { Exit::Failure })
 }

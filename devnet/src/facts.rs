@@ -56,6 +56,7 @@ impl fmt::Display for Tails<'_> {
 /// All facts of a story.
 pub struct Facts<'a> {
     timeline: &'a Timeline,
+    deadline: Duration,
     looked_for: Mutex<Vec<Fact>>,
 }
 
@@ -72,7 +73,7 @@ pub struct Claim<'a> {
 impl<'a> Facts<'a> {
     /// None yet.
     pub fn new(timeline: &'a Timeline) -> Self {
-        Self { timeline, looked_for: Mutex::default() }
+        Self { timeline, deadline: DEADLINE, looked_for: Mutex::default() }
     }
 
     /// Those looked for so far, in the order in which they were decided.
@@ -97,7 +98,7 @@ impl<'a> Facts<'a> {
                     self.timeline.holds(claim.who, &claim.fact, started.elapsed());
                     return Ok(found);
                 }
-                Err(seen) if started.elapsed() >= DEADLINE => {
+                Err(seen) if started.elapsed() >= self.deadline => {
                     return Err(self.fail(claim, seen, started.elapsed()));
                 }
                 Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
@@ -129,5 +130,49 @@ impl<'a> Facts<'a> {
     fn decide(&self, claim: &Claim<'_>, ok: bool) {
         let fact = Fact { name: format!("{}: {}", claim.who, claim.fact), ok };
         self.looked_for.lock().unwrap_or_else(PoisonError::into_inner).push(fact);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timeline::tests::Page;
+    use std::cell::Cell;
+
+    fn claim(fact: &str, logs: Vec<PathBuf>) -> Claim<'static> {
+        Claim { who: "stake A", fact: fact.to_owned(), logs }
+    }
+
+    #[tokio::test]
+    async fn a_fact_is_looked_for_until_it_holds() {
+        let page = Page::default();
+        let timeline = Timeline::written_to(page.clone());
+        let facts = Facts::new(&timeline);
+        let looks = Cell::new(0);
+        let found = facts.wait(claim("is active", vec![]), || async {
+            looks.set(looks.get() + 1);
+            if looks.get() < 3 { Err("it is pending".to_owned()) } else { Ok(looks.get()) }
+        });
+        assert_eq!(found.await.unwrap(), 3);
+        assert_eq!(facts.so_far(), [Fact { name: "stake A: is active".to_owned(), ok: true }]);
+        assert!(page.text().contains("✓ stake A        is active"), "{}", page.text());
+    }
+
+    #[tokio::test]
+    async fn a_fact_that_does_not_hold_says_what_was_seen_and_shows_the_log() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("slasher.log");
+        std::fs::write(&log, "first line\nlast line\n").unwrap();
+        let timeline = Timeline::written_to(Page::default());
+        let facts = Facts { deadline: Duration::ZERO, ..Facts::new(&timeline) };
+        let untrue =
+            facts.wait(claim("is active", vec![log]), || async { Err::<(), _>("it is pending".to_owned()) });
+        let untrue = untrue.await.unwrap_err().to_string();
+        for part in ["is active", "it is pending", "slasher.log", "last line"] {
+            assert!(untrue.contains(part), "{untrue}");
+        }
+        let stated = facts.state(claim("is small", vec![]), Err::<(), _>("large".to_owned()));
+        assert!(stated.is_err());
+        assert!(facts.so_far().iter().all(|fact| !fact.ok));
     }
 }

@@ -106,3 +106,54 @@ impl Seen {
         Some(Confirmed { tx: tx.clone(), txid: *txid, height: *height, depth: height.depth_under(tip)? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bitcoin::BitcoinNode;
+    use bitcoin::{ScriptBuf, Transaction, TxIn, TxOut, absolute::LockTime, transaction::Version};
+    use btc_staking_bitcoin_node::{
+        BroadcastOutcome, Broadcaster as _, BurnLimit, dev::DevNode as _, dev::reorg,
+    };
+
+    fn anyone(byte: u8) -> (ScriptBuf, ScriptBuf) {
+        let program = ScriptBuf::from_bytes(vec![byte]);
+        (program.to_p2wsh(), program)
+    }
+
+    async fn coinbase_of(node: &Bitcoind, height: u32) -> Transaction {
+        let hash = node.fetch_block_hash(BtcHeight::new(height)).await.unwrap().unwrap();
+        node.fetch_block(&hash).await.unwrap().unwrap().txdata.remove(0)
+    }
+
+    #[tokio::test]
+    async fn transactions_and_spends_are_known_once_they_are_in_a_block_and_forgotten_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let served = BitcoinNode::start_simulator(folder.path()).await.unwrap();
+        let node = Arc::new(served.client().unwrap());
+        let ledger = Ledger::new(Arc::clone(&node));
+        let (script, program) = anyone(0x51);
+        node.mine(101, &script).await.unwrap();
+        let coinbase = coinbase_of(&node, 1).await;
+        let outpoint = OutPoint::new(coinbase.compute_txid(), 0);
+        let mut input = TxIn { previous_output: outpoint, ..TxIn::default() };
+        input.witness.push(program.as_bytes());
+        let value = coinbase.output[0].value - bitcoin::Amount::from_sat(1_000);
+        let output = vec![TxOut { value, script_pubkey: script.clone() }];
+        let tx = Transaction { version: Version::TWO, lock_time: LockTime::ZERO, input: vec![input], output };
+        assert_eq!(node.broadcast(&tx, BurnLimit::NONE).await.unwrap(), BroadcastOutcome::Accepted);
+        assert!(ledger.fetch_spender(&outpoint).await.unwrap().is_none(), "it is in no block");
+
+        node.mine(3, &script).await.unwrap();
+        let spender = ledger.fetch_spender(&outpoint).await.unwrap().unwrap();
+        assert_eq!((spender.txid, spender.depth), (tx.compute_txid(), BtcDepth::new(2)));
+        assert!(ledger.fetch_confirmed(&outpoint.txid).await.unwrap().is_some());
+
+        let replaced = coinbase_of(&node, 104).await.compute_txid();
+        assert!(ledger.fetch_confirmed(&replaced).await.unwrap().is_some());
+        reorg(&*node, 1, &anyone(0x52).0).await.unwrap();
+        assert!(ledger.fetch_confirmed(&replaced).await.unwrap().is_none());
+        assert!(ledger.fetch_spender(&outpoint).await.unwrap().is_some());
+        served.stop().await.unwrap();
+    }
+}

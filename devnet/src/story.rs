@@ -2,11 +2,11 @@
 //!
 //! | chapter | what happens |
 //! |---|---|
-//! | [`beginning`] | the light client follows Bitcoin, finality providers commit randomness |
-//! | [`staking`] | A, B and C are registered, approved before a coin is locked, confirmed, active |
-//! | [`finality`] | ten blocks are finalised by both providers' votes |
-//! | [`leaving`] | C unbonds, is reported and later withdraws; B begins to unbond |
-//! | [`slashing`] | provider 1 signs twice, its key falls out, A and B are slashed and take their refunds |
+//! | `beginning` | the light client follows Bitcoin, finality providers commit randomness |
+//! | `staking` | A, B and C are registered, approved before a coin is locked, confirmed, active |
+//! | `finality` | ten blocks are finalised by both providers' votes |
+//! | `leaving` | C unbonds, is reported and later withdraws; B begins to unbond |
+//! | `slashing` | provider 1 signs twice, its key falls out, A and B are slashed and take their refunds |
 //!
 //! Roles act, and every step is checked against the chain and the Bitcoin node. The Bitcoin miner rests where the order
 //! of things would otherwise be a race: until all stakes are approved, and while the double signer is found out.

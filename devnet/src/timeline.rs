@@ -60,6 +60,12 @@ impl Timeline {
         Self { started: Instant::now(), out: Mutex::new(out), colour: terminal && !unwanted }
     }
 
+    /// A timeline without colours that begins now.
+    #[cfg(test)]
+    pub(crate) fn written_to(out: impl Write + Send + 'static) -> Self {
+        Self { started: Instant::now(), out: Mutex::new(Box::new(out)), colour: false }
+    }
+
     /// Time since the beginning.
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
@@ -138,4 +144,47 @@ impl Timeline {
 /// A duration in seconds with one decimal.
 pub fn seconds(duration: Duration) -> String {
     format!("{:.1}s", duration.as_secs_f64())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    /// Keeps what is written.
+    #[derive(Clone, Default)]
+    pub(crate) struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Page {
+        pub(crate) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn names_and_texts_stand_in_columns() {
+        let page = Page::default();
+        let timeline = Timeline::written_to(page.clone());
+        timeline.heading("Three stakes");
+        timeline.event("staker-a", "stakes");
+        timeline.holds("stake A", "is registered", Duration::ZERO);
+        timeline.holds("staking chain", "is slow", Duration::from_millis(1_250));
+        timeline.fails("stake B", "is active");
+        timeline.detail("tx 00");
+        let rule = "─".repeat(RULE - "Three stakes".len());
+        let expected = format!(
+            "\n── Three stakes {rule}\n   0.0s   staker-a       stakes\n   0.0s ✓ stake A        is registered\n   \
+             0.0s ✓ staking chain  is slow (1.2s)\n   0.0s ✗ stake B        is active\n          tx 00\n"
+        );
+        assert_eq!(page.text(), expected);
+    }
 }

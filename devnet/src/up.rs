@@ -54,7 +54,7 @@ pub fn run(options: NetworkOptions) -> Result<(), Failure> {
 /// Where everything listens, and what to try.
 fn print_guide(network: &Network, timeline: &Timeline) {
     timeline.heading("Where it listens");
-    let row = |name: &str, place: &str, what: &str| timeline.line(&format!("  {name:15} {place:28} {what}"));
+    let row = |name: &str, place: &str, what: &str| timeline.line(&format!("  {name:15} {place:30} {what}"));
     let cookie = format!("JSON-RPC, cookie {}", network.bitcoin_node.cookie_file().display());
     row("bitcoin node", &network.bitcoin_node.url(), &cookie);
     let rpc = format!("http://{}", network.chain_node.rpc_addr());

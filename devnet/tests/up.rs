@@ -1,5 +1,6 @@
 //! `devnet up`: it listens where it says, and nothing of it is left when it ends, however it ends.
 
+#![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
 
 use std::{
@@ -92,7 +93,6 @@ fn wait_until(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn everything_listens_where_it_says_and_sigterm_ends_it_all() {
     let mut up = Up::start();
@@ -107,7 +107,6 @@ fn everything_listens_where_it_says_and_sigterm_ends_it_all() {
     assert!(!logs.exists(), "the temporary folder is left behind");
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn a_killed_devnet_leaves_no_process_behind() {
     let mut up = Up::start();

@@ -4,7 +4,7 @@
 //! lets a stake live its whole life within a minute, [`Genesis::default_genesis`] is that of the reference
 //! (`chain.md` 15).
 
-mod presets;
+pub(crate) mod presets;
 
 use bitcoin::{block::Header, consensus};
 use btc_staking_protocol::{

@@ -16,6 +16,8 @@ mod auth;
 mod bank;
 mod block;
 mod context;
+#[cfg(test)]
+mod crash_tests;
 mod decimal;
 mod epochs;
 mod execute;

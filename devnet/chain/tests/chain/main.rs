@@ -1,7 +1,11 @@
 //! The embedded chain, driven over its real RPC.
 #![allow(clippy::unwrap_used)] // a test crate, helpers included
 
+mod expansion;
+mod guarded;
 mod life;
 mod node;
+mod rpc;
 mod rules;
 mod support;
+mod transactions;

@@ -11,13 +11,18 @@ use btc_staking_babylon::{
     },
     tx::{AccountKey, AccountState, GasAndFee, build_simulation, sign_tx},
 };
-use btc_staking_devnet_chain::{Genesis, GenesisAccount, Node, NodeConfig, RunningNode};
+use btc_staking_devnet_chain::{Clock, Genesis, GenesisAccount, Node, NodeConfig, RunningNode, SystemClock};
 use btc_staking_protocol::{
     committee::CovenantCommittee, delegation::CovenantSignatureSet, keys::CovenantSecret,
     params::StakingParams,
 };
 use prost::{Message, Name};
-use std::{collections::BTreeMap, future::Future, sync::Mutex, time::Duration};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use tendermint_rpc::{Client, HttpClient, endpoint::tx};
 
 pub const CHAIN: &str = "chain-test";
@@ -79,10 +84,15 @@ impl World {
     }
 
     pub async fn start_with(genesis: Genesis) -> Self {
+        Self::start_on_clock(genesis, Arc::new(SystemClock)).await
+    }
+
+    pub async fn start_on_clock(genesis: Genesis, clock: Arc<dyn Clock>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let params = genesis.staking_params.latest().clone();
         let mut config = NodeConfig::new(genesis, dir.path());
         config.block_time = Duration::from_millis(200);
+        config.clock = clock;
         let node = Node::start(config).await.unwrap();
         let client = HttpClient::new(format!("http://{}", node.rpc_addr()).as_str()).unwrap();
         let world = Self {

@@ -1,7 +1,10 @@
 //! `devnet chain`: the embedded staking chain alone.
 
 use crate::signals;
-use btc_staking_daemon::cli::{Exit, FailWith, Failure};
+use btc_staking_daemon::{
+    cli::{Exit, FailWith, Failure},
+    telemetry::{self, LogOptions},
+};
 use btc_staking_devnet_chain::{Genesis, Node, NodeConfig};
 use std::{net::SocketAddr, path::Path, time::Duration};
 
@@ -23,6 +26,7 @@ pub fn run(
             .fail_with(Exit::Usage)?,
         None => Genesis::default_genesis(CHAIN_ID, vec![]),
     };
+    telemetry::init(&LogOptions::default())?;
     let chain_id = genesis.chain_id.clone();
     let mut config = NodeConfig::new(genesis, data_dir);
     (config.rpc_addr, config.block_time) = (listen, block_time);

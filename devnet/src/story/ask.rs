@@ -65,10 +65,24 @@ impl Stage<'_> {
 
     /// That a transaction is in the Bitcoin node's mempool or in a block.
     pub async fn fetch_known(&self, txid: &Txid) -> Result<(), String> {
-        match self.network.ledger.node().locate(txid).await.map_err(|error| error.to_string())? {
+        match self.fetch_place(txid).await? {
             TxPlace::Mempool | TxPlace::Confirmed(_) => Ok(()),
             TxPlace::Unknown => Err(format!("the Bitcoin node does not know transaction {txid}")),
         }
+    }
+
+    /// That a transaction is neither in the Bitcoin node's mempool nor in a block.
+    pub async fn fetch_unknown(&self, txid: &Txid) -> Result<(), String> {
+        match self.fetch_place(txid).await? {
+            TxPlace::Mempool | TxPlace::Confirmed(_) => {
+                Err(format!("the Bitcoin node has transaction {txid}"))
+            }
+            TxPlace::Unknown => Ok(()),
+        }
+    }
+
+    async fn fetch_place(&self, txid: &Txid) -> Result<TxPlace, String> {
+        self.network.ledger.node().locate(txid).await.map_err(|error| error.to_string())
     }
 }
 

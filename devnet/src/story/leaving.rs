@@ -71,12 +71,7 @@ pub async fn is_untouched(stage: &Stage<'_>, stake: &Stake) -> Result<(), StoryE
         };
         let slashing = stake.slashing_tx(output).compute_txid();
         let claim = stage.claim(&who, format!("{name} output was not slashed"), &["slasher"]);
-        let known = stage.fetch_known(&slashing).await;
-        let outcome = match known {
-            Ok(()) => Err(format!("the Bitcoin node knows {slashing}")),
-            Err(_) => Ok(()),
-        };
-        stage.facts.state(claim, outcome)?;
+        stage.facts.state(claim, stage.fetch_unknown(&slashing).await)?;
     }
     Ok(())
 }

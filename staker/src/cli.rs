@@ -27,6 +27,7 @@ use std::{
 mod keys;
 mod session;
 mod stakes;
+mod talk;
 
 /// The holder's command line: locks bitcoins in a stake, leaves early, and takes them back.
 #[derive(Debug, Parser)]

@@ -5,7 +5,7 @@
 
 use crate::{
     keys::Keys,
-    machine::{Action, ChainReading, Event, Machine, Report},
+    machine::{Action, Event, Machine, Report},
     position::{Position, watch_stake},
     records::{Identity, Records},
     stake::{DamagedStake, Step},
@@ -13,7 +13,7 @@ use crate::{
 };
 use bitcoin::{OutPoint, Transaction, Txid};
 use btc_staking_bitcoin_node::{
-    BlockRef, BlockSource, BroadcastOutcome, Broadcaster, BurnLimit, NodeError, OutputSource, UtxoView,
+    BlockRef, BlockSource, BroadcastOutcome, Broadcaster, NodeError, OutputSource, UtxoView,
     follower::{Cursor, DEFAULT_WINDOW, FollowError, Follower},
     watch::Watch,
 };
@@ -21,16 +21,18 @@ use btc_staking_daemon::{
     clock::Clock,
     entropy::{Entropy, EntropyError},
 };
-use btc_staking_pos_chain::{ChainError, ChainMessage, MessageOutcome, PosChain, Submitter};
+use btc_staking_pos_chain::{ChainError, PosChain, Submitter};
 use btc_staking_protocol::{delegation::DelegationStatus, height::BtcHeight};
 use btc_staking_store::StoreError;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use thiserror::Error;
 
 mod activate;
+mod advance;
 mod leave;
 mod plan;
 
+pub use advance::{Goal, Progress};
 pub use leave::{CannotTakeBack, CannotUnbond, Unbonding, WithdrawalOrder, Withdrawn, WithdrawnInput};
 pub use plan::{CannotStake, PlannedStake, StakeOrder};
 
@@ -70,21 +72,6 @@ pub struct Service {
     machines: BTreeMap<Txid, Machine>,
     surroundings: Surroundings,
     tip: Option<BlockRef>,
-}
-
-/// How far to wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
-pub enum Goal {
-    /// The chain has the stake.
-    Registered,
-    /// We verified the committee's quorum; nothing is signed.
-    Verified,
-    /// The staking transaction is in a mempool.
-    Broadcast,
-    /// The staking transaction is in a block.
-    Confirmed,
-    /// The chain counts the stake.
-    Active,
 }
 
 /// Why the service could not be opened, or could not go on.
@@ -128,15 +115,6 @@ pub enum ServiceError {
     /// No stake has this txid.
     #[error("no stake with txid {0} is recorded here")]
     UnknownStake(Txid),
-}
-
-/// How an attempt to bring a stake further ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Progress {
-    /// It is as far as asked for.
-    Reached,
-    /// Not yet; the last thing reported, if anything was.
-    Waiting(Option<Report>),
 }
 
 impl Service {
@@ -259,70 +237,6 @@ impl Service {
         Ok(tip)
     }
 
-    /// Brings a stake as far as it comes now, at most to `goal`.
-    ///
-    /// # Errors
-    /// [`ServiceError`]; whatever was recorded before stays, and the same call goes on from there.
-    pub async fn advance(
-        &mut self,
-        txid: &Txid,
-        goal: Goal,
-        chain: &ChainAccess,
-        keys: &Keys,
-    ) -> Result<Progress, ServiceError> {
-        self.sync().await?;
-        let mut last_report = None;
-        let mut events = vec![Event::Tick];
-        while let Some(event) = events.pop() {
-            if self.is_reached(txid, goal, chain).await? {
-                return Ok(Progress::Reached);
-            }
-            for action in self.machine_mut(txid)?.on_event(event) {
-                match action {
-                    Action::Report(report) => last_report = Some(report),
-                    action => events.extend(self.perform(txid, action, chain, keys).await?),
-                }
-                // What is left of the actions comes again from the record.
-                if self.step_reached(txid, goal)? {
-                    return Ok(Progress::Reached);
-                }
-            }
-        }
-        if goal == Goal::Active {
-            self.activate(txid, chain).await?;
-        }
-        let broadcast = last_report == Some(Report::Broadcast) && goal == Goal::Broadcast;
-        if broadcast || self.is_reached(txid, goal, chain).await? {
-            return Ok(Progress::Reached);
-        }
-        Ok(Progress::Waiting(last_report))
-    }
-
-    /// Brings a stake to `goal`, looking again and again until `timeout` has passed. The result says how far it came.
-    ///
-    /// # Errors
-    /// As [`Service::advance`]; trouble that may pass by itself is waited out.
-    pub async fn advance_until(
-        &mut self,
-        txid: &Txid,
-        goal: Goal,
-        timeout: Duration,
-        chain: &ChainAccess,
-        keys: &Keys,
-    ) -> Result<Progress, ServiceError> {
-        let deadline = self.surroundings.clock.monotonic().saturating_add(timeout);
-        loop {
-            let progress = self.advance(txid, goal, chain, keys).await;
-            let is_late = self.surroundings.clock.monotonic() >= deadline;
-            match progress {
-                Ok(Progress::Reached) => return Ok(Progress::Reached),
-                Ok(waiting) if is_late || self.is_over(txid)? => return Ok(waiting),
-                Err(error) if is_late || !error.is_transient() => return Err(error),
-                Ok(_) | Err(_) => tokio::time::sleep(self.surroundings.poll).await,
-            }
-        }
-    }
-
     /// Gives a stake up, freeing its coins.
     ///
     /// # Errors
@@ -360,74 +274,6 @@ impl Service {
         self.machines.get_mut(txid).ok_or(ServiceError::UnknownStake(*txid))
     }
 
-    fn is_over(&self, txid: &Txid) -> Result<bool, ServiceError> {
-        Ok(matches!(self.stake(txid)?.stake().step, Step::Ended(_)))
-    }
-
-    /// Whether the record alone shows that the goal is reached.
-    fn step_reached(&self, txid: &Txid, goal: Goal) -> Result<bool, ServiceError> {
-        let machine = self.stake(txid)?;
-        Ok(match (&machine.stake().step, goal) {
-            (Step::Registered | Step::Verified { .. } | Step::Signed { .. }, Goal::Registered) => true,
-            (Step::Verified { .. } | Step::Signed { .. }, Goal::Verified) => true,
-            (Step::Planned | Step::Registered | Step::Verified { .. } | Step::Ended(_), _) => false,
-            (Step::Signed { .. }, Goal::Broadcast | Goal::Confirmed) => {
-                self.position(machine) != Position::Absent
-            }
-            (Step::Signed { .. }, Goal::Active) => false,
-        })
-    }
-
-    async fn is_reached(&self, txid: &Txid, goal: Goal, chain: &ChainAccess) -> Result<bool, ServiceError> {
-        if goal == Goal::Active && self.position(self.stake(txid)?) != Position::Absent {
-            let status = self.fetch_status(txid, &*chain.reader).await?;
-            return Ok(matches!(
-                status,
-                Some(DelegationStatus::Active | DelegationStatus::Unbonded | DelegationStatus::Expired)
-            ));
-        }
-        self.step_reached(txid, goal)
-    }
-
-    /// Performs one action and returns what came of it.
-    async fn perform(
-        &mut self,
-        txid: &Txid,
-        action: Action,
-        chain: &ChainAccess,
-        keys: &Keys,
-    ) -> Result<Option<Event>, ServiceError> {
-        Ok(match action {
-            Action::Record(step) => {
-                self.record_step(txid, &step)?;
-                None
-            }
-            Action::ReadChain => Some(Event::ChainRead(Box::new(self.fetch_reading(txid, chain).await?))),
-            Action::Register(request) => {
-                let message = ChainMessage::RegisterDelegation(request);
-                Some(match chain.submitter.submit(vec![message]).await {
-                    Ok(outcomes) => match <[MessageOutcome; 1]>::try_from(outcomes) {
-                        Ok([outcome]) => Event::Registered(outcome),
-                        Err(_) => Event::RegistrationUnknown("one answer was expected".to_owned()),
-                    },
-                    Err(error) => Event::RegistrationUnknown(error.to_string()),
-                })
-            }
-            Action::CheckCoins(coins) => Some(Event::CoinsChecked(self.fetch_spent(coins).await?)),
-            Action::Sign => {
-                self.check_keys(keys)?;
-                Some(Event::Signed(keys.sign_wallet_tx(&self.stake(txid)?.stake().funding)?))
-            }
-            Action::Broadcast(_) if self.position(self.stake(txid)?) != Position::Absent => None,
-            Action::Broadcast(tx) => {
-                let outcome = self.bitcoin.broadcast(&tx, BurnLimit::NONE).await?;
-                self.note_if_taken(&tx, &outcome)?;
-                Some(Event::Broadcast(outcome))
-            }
-            Action::Report(_) => None,
-        })
-    }
-
     /// Tells the wallet of a transaction that is in a mempool now, so that change and spent coins are right.
     fn note_if_taken(&mut self, tx: &Transaction, outcome: &BroadcastOutcome) -> Result<(), ServiceError> {
         match outcome {
@@ -444,20 +290,6 @@ impl Service {
             self.wallet.release(machine.stake().coins().collect::<Vec<_>>());
         }
         Ok(self.records.record_step(txid, step, self.wallet.take_changes())?)
-    }
-
-    async fn fetch_reading(&self, txid: &Txid, chain: &ChainAccess) -> Result<ChainReading, ServiceError> {
-        let provider = self.stake(txid)?.stake().finality_provider;
-        let provider = chain.reader.fetch_finality_provider(&provider).await?;
-        let delegation = match chain.reader.fetch_delegation(txid).await? {
-            None => None,
-            Some(delegation) => {
-                let version = delegation.params_version;
-                let params = chain.reader.fetch_staking_params_version(version).await?;
-                Some((delegation, params))
-            }
-        };
-        Ok(ChainReading { delegation, provider })
     }
 
     /// The first of some coins that is not there any more.

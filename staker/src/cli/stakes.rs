@@ -5,21 +5,21 @@ use super::{
     Context,
     keys::open_keys,
     parse_timelock,
-    session::{refusal_exit, service_failure, stake_failure, unbond_failure, withdraw_failure},
+    session::{service_failure, stake_failure, unbond_failure, withdraw_failure},
+    talk::{agree, describe_plan, explain},
 };
 use crate::{
-    amount::{AmountArg, FeeRateArg, display_feerate},
+    amount::{AmountArg, FeeRateArg},
     config::Config,
     keys::Keys,
     machine::Report,
     report::{ListReport, StakeReport, WithdrawalReport},
-    service::{ChainAccess, Goal, PlannedStake, Progress, Service, StakeOrder, WithdrawalOrder},
-    stake::{EndReason, Step},
+    service::{ChainAccess, Goal, Progress, Service, StakeOrder, WithdrawalOrder},
     table::Table,
     wallet::NextAddress,
 };
 use bitcoin::Txid;
-use btc_staking_daemon::cli::{Exit, FailWith, Failure};
+use btc_staking_daemon::cli::{Exit, Failure};
 use btc_staking_pos_chain::PosChain;
 use btc_staking_protocol::{
     height::Timelock,
@@ -28,11 +28,7 @@ use btc_staking_protocol::{
 };
 use clap::Args;
 use serde_json::json;
-use std::{
-    io::{self, IsTerminal, Write},
-    time::Duration,
-};
-use thiserror::Error;
+use std::time::Duration;
 
 /// Largest fee unless the holder says otherwise.
 const MAX_FEE: &str = "100000sat";
@@ -118,35 +114,6 @@ pub(super) struct AddressArgs {
     /// Show one that was never shown before.
     #[arg(long)]
     new: bool,
-}
-
-/// Why a stake did not come as far as asked for.
-#[derive(Debug, Error)]
-enum NotThere {
-    #[error("stake {txid} is {state}, not further within the time given: `staker resume` goes on from here")]
-    Waiting {
-        txid: Txid,
-        state: &'static str,
-        #[source]
-        report: Option<Report>,
-    },
-    #[error("stake {txid} is over, its coins are free again")]
-    Over {
-        txid: Txid,
-        #[source]
-        reason: EndReason,
-    },
-}
-
-/// Why nothing was asked or the answer was no.
-#[derive(Debug, Error)]
-enum NotAgreed {
-    #[error("nobody is there to agree: add --yes to stake without being asked")]
-    NobodyThere,
-    #[error("not staked, nothing was changed")]
-    Declined,
-    #[error("cannot read the answer")]
-    Read(#[source] io::Error),
 }
 
 impl Context {
@@ -355,65 +322,4 @@ async fn describe(
 fn under_way(service: &Service) -> Vec<Txid> {
     let open = service.stakes().filter(|machine| machine.stake().holds_coins());
     open.map(|machine| machine.stake().txid()).collect()
-}
-
-fn explain(txid: Txid, state: &'static str, step: &Step, report: Option<Report>) -> Failure {
-    if let Step::Ended(reason) = step {
-        let exit = match reason {
-            EndReason::Refused(_) => Exit::Rejected,
-            EndReason::Abandoned
-            | EndReason::ProviderSlashed
-            | EndReason::CoinSpent(_)
-            | EndReason::Contradicted(_) => Exit::Refused,
-        };
-        return Failure::new(exit, NotThere::Over { txid, reason: reason.clone() });
-    }
-    let exit = match &report {
-        Some(Report::BroadcastRefused(refusal)) => refusal_exit(refusal.kind),
-        Some(Report::RegistrationUnknown(_)) => Exit::Unreachable,
-        Some(Report::WrongTransaction) => Exit::Bug,
-        Some(
-            Report::QuorumMissing(_)
-            | Report::NotVisible
-            | Report::Broadcast
-            | Report::TooLateToAbandon
-            | Report::Over(_),
-        )
-        | None => Exit::NotReady,
-    };
-    Failure::new(exit, NotThere::Waiting { txid, state, report })
-}
-
-/// What the holder agrees to.
-fn describe_plan(plan: &PlannedStake) -> String {
-    let (stake, outputs) = (plan.stake(), plan.checked().outputs());
-    let mut table = Table::fields();
-    table.row(["stake", &format!("{} sat for {} blocks", stake.amount.to_sat(), stake.staking_time)]);
-    table.row(["finality provider", &stake.finality_provider.to_string()]);
-    table.row(["staking output", &outputs.staking.descriptor()]);
-    table.row(["fee", &format!("{} sat at {} sat/vB", stake.fee.to_sat(), display_feerate(plan.feerate()))]);
-    let unbonding = stake.params.unbonding_fee;
-    let early =
-        format!("{} sat, coins free {} blocks later", unbonding.to_sat(), stake.params.unbonding_time);
-    table.row(["fee to leave early", &early]);
-    let slashed = format!("{} of the stake, should the provider sign twice", stake.params.slashing_rate);
-    table.row(["slashing", &slashed]);
-    let mut text = table.to_string();
-    for warning in plan.warnings() {
-        text += &format!("warning: {warning}\n");
-    }
-    text
-}
-
-fn agree() -> Result<(), Failure> {
-    if !io::stdin().is_terminal() {
-        return Err(Failure::new(Exit::Usage, NotAgreed::NobodyThere));
-    }
-    eprint!("Make this stake? [y/N] ");
-    let mut answer = String::new();
-    io::stderr().flush().and_then(|()| io::stdin().read_line(&mut answer)).map_err(NotAgreed::Read)?;
-    match answer.trim() {
-        "y" | "Y" | "yes" => Ok(()),
-        _ => Err(NotAgreed::Declined).fail_with(Exit::Declined),
-    }
 }

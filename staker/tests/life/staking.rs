@@ -1,7 +1,12 @@
 //! From plan to block.
 
-use super::world::{World, keys, order};
+use super::world::{World, keys, order, params_fields, sat};
 use btc_staking_pos_chain::ChainMessage;
+use btc_staking_protocol::{
+    delegation::DelegationStatus,
+    height::BtcHeight,
+    params::{ParamsVersion, StakingParams},
+};
 use btc_staking_staker::{
     machine::Report,
     position::Position,
@@ -55,4 +60,65 @@ async fn a_stake_is_registered_verified_broadcast_and_confirmed() {
     let registered =
         registrations.iter().filter(|sent| matches!(sent.message, ChainMessage::RegisterDelegation(_)));
     assert_eq!(registered.count(), 1);
+}
+
+/// The chain of the double waits for two blocks on top; a watchtower gets two more to be first.
+#[tokio::test]
+async fn a_stake_is_activated_by_its_holder_when_nobody_else_does() {
+    let world = World::new().await;
+    let mut service = world.service();
+    let txid = world.registered(&mut service).await;
+    world.sign(1, &txid).await;
+    world.sign(2, &txid).await;
+    let (chain, keys) = (world.access(), keys());
+    service.advance(&txid, Goal::Broadcast, &chain, &keys).await.unwrap();
+    for blocks_on_top in 0..5 {
+        world.mine(1).await;
+        let progress = service.advance(&txid, Goal::Active, &chain, &keys).await.unwrap();
+        let expected = blocks_on_top >= 4;
+        assert_eq!(progress == Progress::Reached, expected, "{blocks_on_top} blocks on top");
+    }
+    assert_eq!(world.delegation(&txid).status, DelegationStatus::Active);
+    let status = service.fetch_status(&txid, &*chain.reader).await.unwrap();
+    let report =
+        serde_json::to_value(StakeReport::new(&service, service.stake(&txid).unwrap(), status)).unwrap();
+    assert_eq!((&report["state"], &report["chain_status"]), (&"active".into(), &"active".into()));
+}
+
+#[tokio::test]
+async fn params_are_those_of_the_chains_bitcoin_tip() {
+    let world = World::new().await;
+    let tip = world.tip().await;
+    let mut later = params_fields();
+    later.version = ParamsVersion(1);
+    later.btc_activation_height = BtcHeight::new(tip.to_u32() + 1);
+    later.unbonding_fee = sat(2_000);
+    world.chain.update(|state| state.staking_params.push(StakingParams::new(later).unwrap()));
+    let mut service = world.service();
+    let (chain, keys) = (world.access(), keys());
+    let plan = service.plan(&order(), &chain, "ubbn", &keys).await.unwrap();
+    assert_eq!(plan.stake().params.version, ParamsVersion(0));
+    world.mine(1).await;
+    let plan = service.plan(&order(), &chain, "ubbn", &keys).await.unwrap();
+    assert_eq!(plan.stake().params.version, ParamsVersion(1));
+    assert_eq!(plan.checked().terms().unbonding_value, order().amount - sat(2_000));
+}
+
+/// The params rotate between plan and registration: the chain checks the stake against a committee that is not its own.
+#[tokio::test]
+async fn a_committee_that_rotated_before_the_registration_ends_the_stake() {
+    let world = World::new().await;
+    let mut service = world.service();
+    let (chain, keys) = (world.access(), keys());
+    let plan = service.plan(&order(), &chain, "ubbn", &keys).await.unwrap();
+    let txid = service.record_plan(plan).unwrap();
+    let mut later = params_fields();
+    later.version = ParamsVersion(1);
+    later.btc_activation_height = BtcHeight::new(world.tip().await.to_u32());
+    let others = (4..=6).map(|number| super::world::member(number).public_key()).collect();
+    later.covenant_committee = btc_staking_protocol::committee::CovenantCommittee::new(2, others).unwrap();
+    world.chain.update(|state| state.staking_params.push(StakingParams::new(later).unwrap()));
+    let progress = service.advance(&txid, Goal::Verified, &chain, &keys).await.unwrap();
+    assert!(matches!(progress, Progress::Waiting(Some(Report::Over(_)))), "{progress:?}");
+    assert_eq!(service.wallet().balance().reserved, bitcoin::Amount::ZERO);
 }

@@ -9,6 +9,25 @@
 //! | `node` | the single process: mempool, block production, ledger | `wire.md` 7 |
 //! | `rpc` | CometBFT's RPC over HTTP and WebSocket | `wire.md` 7.2 |
 //!
+//! Whoever executes the same blocks from the same [`Genesis`] has the same app hash at every height. A block and all it
+//! changed are one durable commit: killed anywhere, the node comes back at a height, never between two.
+//!
+//! # What it leaves out
+//!
+//! Section numbers are those of `chain.md`.
+//!
+//! | section | what | instead |
+//! |---|---|---|
+//! | 3.2, 3.3 | BLS checkpoints and their transactions on Bitcoin | the shortcut of 3.5; the message is unknown (`sdk/2`) |
+//! | 3.4, 12 | native BABY staking | its messages are unknown |
+//! | 4, 10.8 | governance: params updates, resuming finality | params versions come from genesis only |
+//! | 5, 10 | soft-deleted finality providers (`finality/1122`, `btcstaking/1130`) | nothing can delete one |
+//! | 6.7 | the list of allowed stakes | it is empty: while it is in force no stake is accepted |
+//! | 11 | minting, gauges, payouts, costaking | `incentive/1102`, as without a gauge; withdraw addresses are kept |
+//! | 12 | fee grants | there are none to use |
+//!
+//! Gas is charged at the SDK's prices over records of our own layout: near the reference, never equal to it.
+//!
 //! ```no_run
 //! # async fn run(accounts: Vec<btc_staking_devnet_chain::GenesisAccount>) -> Result<(), Box<dyn std::error::Error>> {
 //! use btc_staking_devnet_chain::{Genesis, Node, NodeConfig};

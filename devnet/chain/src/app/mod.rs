@@ -24,6 +24,8 @@ mod execute;
 mod finality;
 mod incentive;
 mod light_client;
+#[cfg(test)]
+mod noise_tests;
 mod page;
 mod query;
 mod router;

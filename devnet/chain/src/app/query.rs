@@ -48,6 +48,10 @@ fn dispatch(asked: &Asked<'_, '_>) -> Result<Vec<u8>, Failure> {
     use staking::queries as stakes;
     macro_rules! answered_by {
         ($($request:ty => $handler:expr,)*) => {
+            #[cfg(test)]
+            if asked.path == tests::LIST_PATHS {
+                return Ok([$(<$request as Query>::PATH),*].join(" ").into_bytes());
+            }
             match asked.path {
                 $(<$request as Query>::PATH => {
                     let request = <$request>::decode(asked.data).map_err(plain)?;
@@ -122,4 +126,10 @@ fn simulate(asked: &Asked<'_, '_>) -> Result<Vec<u8>, Failure> {
         result: Some(SimulationResult { log: result.log, ..Default::default() }),
     };
     Ok(response.encode_to_vec())
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    /// Asks for the paths there are, which only tests need.
+    pub(in crate::app) const LIST_PATHS: &str = "paths";
 }

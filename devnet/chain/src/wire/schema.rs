@@ -179,6 +179,12 @@ pub(crate) fn of_type_url(type_url: &str) -> Option<&'static Schema> {
     IN_ANY.iter().find(|schema| schema.name == name)
 }
 
+/// The schemas of messages, for tests.
+#[cfg(test)]
+pub(crate) fn messages() -> impl Iterator<Item = &'static Schema> {
+    IN_ANY.iter().filter(|schema| schema.name.contains(".Msg"))
+}
+
 /// Every schema, for tests.
 #[cfg(test)]
 pub(crate) fn all() -> impl Iterator<Item = &'static Schema> {

@@ -7,5 +7,7 @@ mod life;
 mod node;
 mod rpc;
 mod rules;
+mod stakes;
 mod support;
 mod transactions;
+mod votes;

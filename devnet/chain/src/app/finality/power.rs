@@ -248,3 +248,53 @@ pub(crate) fn power_at(
 ) -> Result<Option<u64>, Failure> {
     POWER.get(state, &(height, *key))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ranked(key: u8, sats: u64, timestamped: bool, jailed: bool) -> Ranked {
+        Ranked { key: vec![key; 32], sats, timestamped, jailed, ..Default::default() }
+    }
+
+    #[test]
+    fn power_ranks_before_key_and_those_who_cannot_be_active_come_last_by_key() {
+        let mut providers = [
+            ranked(1, 900, false, false),
+            ranked(5, 10, true, false),
+            ranked(4, 30, true, false),
+            ranked(3, 30, true, false),
+            ranked(0, 800, true, true),
+        ];
+        providers.sort_by(|a, b| rank(a).cmp(&rank(b)));
+        let order: Vec<u8> = providers.iter().map(|ranked| ranked.key[0]).collect();
+        assert_eq!(order, [3, 4, 5, 0, 1]);
+        let active = providers.iter().take_while(|ranked| ranked.may_be_active()).count();
+        assert_eq!(active, 3);
+    }
+
+    #[test]
+    fn the_last_mark_of_jail_wins_and_slashing_beats_it() {
+        let key = |byte: u8| {
+            let secret = btc_staking_crypto::key::SigningKey::from_bytes(&[byte; 32]).unwrap();
+            Key::new(*secret.public_key())
+        };
+        let of = |byte: u8| Ranked { key: key(byte).to_bytes().to_vec(), ..ranked(0, 50, true, false) };
+        let old = Distribution { providers: vec![of(1), of(2), of(3)], active: 3 };
+        let changes = Changes {
+            sats: BTreeMap::from([(key(3), -50)]),
+            jailed: BTreeMap::from([(key(1), true), (key(2), true)]),
+            slashed: BTreeSet::from([key(2)]),
+        };
+        let kept = carried_over(&old, &changes).unwrap();
+        assert_eq!(kept.len(), 1, "one is slashed, one has no satoshi left");
+        assert!(kept[0].jailed);
+    }
+
+    #[test]
+    fn taking_more_than_there_is_stops_the_chain() {
+        let key = Key::new(*btc_staking_crypto::key::SigningKey::from_bytes(&[1; 32]).unwrap().public_key());
+        assert_eq!(new_sats(&key, 5, -5), Ok(0));
+        assert!(matches!(new_sats(&key, 5, -6), Err(Failure::Broken(Broken::Halt(_)))));
+    }
+}

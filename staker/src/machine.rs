@@ -161,18 +161,19 @@ impl Machine {
     }
 
     fn on_chain_read(&mut self, reading: ChainReading) -> Vec<Action> {
-        if matches!(self.stake.step, Step::Signed { .. } | Step::Ended(_)) {
-            return Vec::new();
-        }
-        if reading.provider.is_some_and(|provider| provider.slashed.is_some()) {
-            return self.end(EndReason::ProviderSlashed);
-        }
+        let is_slashed = reading.provider.is_some_and(|provider| provider.slashed.is_some());
         match (&self.stake.step, reading.delegation) {
+            (Step::Signed { .. } | Step::Ended(_), _) => Vec::new(),
+            (Step::Planned | Step::Registered | Step::Verified { .. }, _) if is_slashed => {
+                self.end(EndReason::ProviderSlashed)
+            }
             (Step::Verified { .. }, _) => vec![self.check_coins()],
-            (_, Some((delegation, params))) => self.on_delegation(&delegation, &params),
+            (Step::Planned | Step::Registered, Some((delegation, params))) => {
+                self.on_delegation(&delegation, &params)
+            }
             (Step::Planned, None) => vec![Action::Register(Box::new(self.request()))],
             // Accepted once is accepted for good; the node asked now lags behind.
-            (_, None) => vec![Action::Report(Report::NotVisible)],
+            (Step::Registered, None) => vec![Action::Report(Report::NotVisible)],
         }
     }
 
@@ -188,10 +189,8 @@ impl Machine {
                 actions
             }
             Err(missing) => {
-                let mut actions = match self.stake.step {
-                    Step::Planned => self.step_to(Step::Registered),
-                    _ => Vec::new(),
-                };
+                let is_news = self.stake.step == Step::Planned;
+                let mut actions = if is_news { self.step_to(Step::Registered) } else { Vec::new() };
                 actions.push(Action::Report(Report::QuorumMissing(missing)));
                 actions
             }

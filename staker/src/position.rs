@@ -101,6 +101,42 @@ impl Position {
         }
     }
 
+    /// Height of the transaction that brought the coins where they are.
+    pub fn height(self) -> Option<BtcHeight> {
+        match self {
+            Self::Absent => None,
+            Self::Staked { at }
+            | Self::Unbonding { at }
+            | Self::Slashed { at, .. }
+            | Self::Withdrawn { at, .. }
+            | Self::Elsewhere { at, .. } => Some(at),
+        }
+    }
+
+    /// The slashing transaction, while its refund is not withdrawn.
+    pub fn slashing_txid(self) -> Option<Txid> {
+        match self {
+            Self::Slashed { slashing_txid, .. } => Some(slashing_txid),
+            Self::Absent
+            | Self::Staked { .. }
+            | Self::Unbonding { .. }
+            | Self::Withdrawn { .. }
+            | Self::Elsewhere { .. } => None,
+        }
+    }
+
+    /// The withdrawal that brought the coins back.
+    pub fn withdrawal_txid(self) -> Option<Txid> {
+        match self {
+            Self::Withdrawn { txid, .. } => Some(txid),
+            Self::Absent
+            | Self::Staked { .. }
+            | Self::Unbonding { .. }
+            | Self::Slashed { .. }
+            | Self::Elsewhere { .. } => None,
+        }
+    }
+
     /// The output the holder can take back, now or later.
     pub fn withdrawable(self, stake: &CheckedDelegation) -> Option<Withdrawable> {
         let (input, created_at) = match self {

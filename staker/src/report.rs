@@ -89,7 +89,7 @@ impl StakeReport {
         let (stake, checked) = (machine.stake(), machine.checked());
         let position = service.position(machine);
         let tip = service.tip().map(|tip| tip.height);
-        let height = height_of(position);
+        let height = position.height();
         let withdrawable = position.withdrawable(checked);
         Self {
             staking_txid: stake.txid(),
@@ -106,18 +106,9 @@ impl StakeReport {
             depth: height.zip(tip).and_then(|(height, tip)| height.depth_under(tip)).map(|d| d.to_u32()),
             unbonding_txid: checked.unbonding_outpoint().txid,
             withdrawable: withdrawable.zip(tip).map(|(found, tip)| WithdrawableReport::new(&found, tip)),
-            slashing_txid: match position {
-                Position::Slashed { slashing_txid, .. } => Some(slashing_txid),
-                _ => None,
-            },
-            withdrawal_txid: match position {
-                Position::Withdrawn { txid, .. } => Some(txid),
-                _ => None,
-            },
-            reason: match &stake.step {
-                Step::Ended(reason) => Some(reason.to_string()),
-                _ => None,
-            },
+            slashing_txid: position.slashing_txid(),
+            withdrawal_txid: position.withdrawal_txid(),
+            reason: stake.end_reason().map(ToString::to_string),
         }
     }
 
@@ -228,17 +219,6 @@ impl WithdrawalReport {
             table.row(["input", &what]);
         }
         table.to_string()
-    }
-}
-
-fn height_of(position: Position) -> Option<BtcHeight> {
-    match position {
-        Position::Absent => None,
-        Position::Staked { at }
-        | Position::Unbonding { at }
-        | Position::Slashed { at, .. }
-        | Position::Withdrawn { at, .. }
-        | Position::Elsewhere { at, .. } => Some(at),
     }
 }
 

@@ -159,9 +159,12 @@ impl Stake {
         }
     }
 
-    /// Whether its coins are reserved for it.
-    pub fn holds_coins(&self) -> bool {
-        !matches!(self.step, Step::Ended(_))
+    /// Why it ended before anything was signed, if it did.
+    pub fn end_reason(&self) -> Option<&EndReason> {
+        match &self.step {
+            Step::Ended(reason) => Some(reason),
+            Step::Planned | Step::Registered | Step::Verified { .. } | Step::Signed { .. } => None,
+        }
     }
 }
 

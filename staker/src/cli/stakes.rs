@@ -320,6 +320,6 @@ async fn describe(
 }
 
 fn under_way(service: &Service) -> Vec<Txid> {
-    let open = service.stakes().filter(|machine| machine.stake().holds_coins());
+    let open = service.stakes().filter(|machine| machine.stake().end_reason().is_none());
     open.map(|machine| machine.stake().txid()).collect()
 }

@@ -105,7 +105,7 @@ impl Service {
     }
 
     fn is_over(&self, txid: &Txid) -> Result<bool, ServiceError> {
-        Ok(matches!(self.stake(txid)?.stake().step, Step::Ended(_)))
+        Ok(self.stake(txid)?.stake().end_reason().is_some())
     }
 
     /// Whether the record alone shows that the goal is reached.

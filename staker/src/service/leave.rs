@@ -331,11 +331,9 @@ impl Service {
             let machine = self.stake(txid)?;
             let position = self.position(machine);
             let Some(found) = position.withdrawable(machine.checked()) else {
-                return Err(match position {
-                    Position::Withdrawn { txid: by, .. } => {
-                        CannotTakeBack::Already { staking_txid: *txid, txid: by }
-                    }
-                    _ => CannotTakeBack::Nothing(*txid),
+                return Err(match position.withdrawal_txid() {
+                    Some(by) => CannotTakeBack::Already { staking_txid: *txid, txid: by },
+                    None => CannotTakeBack::Nothing(*txid),
                 });
             };
             match found.blocks_left(tip) {

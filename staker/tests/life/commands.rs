@@ -104,7 +104,6 @@ async fn a_life_typed_command_by_command() {
     program.expect("balance", Exit::Done).await;
     program.expect("address --new", Exit::Done).await;
     program.expect("list", Exit::Done).await;
-    program.expect(&stake, Exit::Usage).await; // nobody is there to agree
     program.expect(&format!("{stake} --yes"), Exit::NotReady).await;
     assert_eq!(state(&world).await, "registered");
     let txid = world.chain.update(|state| *state.delegations.keys().next().unwrap());
@@ -162,7 +161,6 @@ async fn what_cannot_be_done_has_its_exit_code() {
         (format!("withdraw {unknown}"), Exit::Usage),
         ("withdraw".to_owned(), Exit::Usage),
         ("withdraw --all".to_owned(), Exit::NotReady),
-        ("keys restore".to_owned(), Exit::Usage),
         ("nothing".to_owned(), Exit::Usage),
     ] {
         program.expect(&command, exit).await;

@@ -13,6 +13,9 @@ use btc_staking_store::{
 };
 use std::error::Error;
 
+/// A record is absent or whole after a crash; the store's own tests see to that. Here it is each of the two in turn.
+const CUTS: [Cut; 2] = [Cut::BeforeApply, Cut::AfterSync];
+
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// Lives a life to its end from wherever the records stand: what a holder does who types the same commands again.
@@ -68,7 +71,7 @@ async fn a_life_killed_at_any_record_goes_on_to_the_same_end() {
     };
     assert!(commits >= 10, "{commits} commits are no whole life");
     for commit in 1..=commits {
-        for cut in Cut::ALL {
+        for cut in CUTS {
             let world = World::new().await;
             let store = open_crashing(&world.data_dir(), SCHEMA, commit, cut).unwrap();
             let killed = live(&world, store).await;

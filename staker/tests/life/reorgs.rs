@@ -96,3 +96,20 @@ async fn the_wallet_forgets_coins_of_blocks_that_are_gone() {
         service = world.service();
     }
 }
+
+/// The phrase alone, in an empty folder: what blocks from the birthday on paid to it is found again.
+#[tokio::test]
+async fn an_empty_folder_finds_the_coins_from_the_birthday_on() {
+    let mut world = World::new().await;
+    let mut service = world.service();
+    service.sync().await.unwrap();
+    let whole = service.wallet().balance().spendable;
+    drop(service);
+    for (birthday, left) in [(0, 10), (1, 10), (4, 7), (11, 0)] {
+        std::fs::remove_dir_all(world.data_dir()).unwrap();
+        world.birthday = BtcHeight::new(birthday);
+        let mut service = world.service();
+        service.sync().await.unwrap();
+        assert_eq!(service.wallet().balance().spendable, whole * left / 10, "birthday {birthday}");
+    }
+}

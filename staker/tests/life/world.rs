@@ -43,6 +43,7 @@ pub struct World {
     pub chain: ScriptedChain,
     pub params: StakingParams,
     pub dir: TempDir,
+    pub birthday: BtcHeight,
 }
 
 pub fn blocks(number: u32) -> Timelock {
@@ -121,7 +122,8 @@ impl World {
         state.finality_providers.insert(provider_key(), provider());
         state.balances.insert(account(), 1_000_000);
         let chain = ScriptedChain::new(state);
-        let world = Self { bitcoin, chain, params, dir: tempfile::tempdir().unwrap() };
+        let world =
+            Self { bitcoin, chain, params, dir: tempfile::tempdir().unwrap(), birthday: BtcHeight::new(0) };
         let script = world.service().address(NextAddress::Unused).unwrap().script_pubkey();
         world.bitcoin.mine(10, &script).await.unwrap();
         world.mine(110).await;
@@ -167,7 +169,7 @@ impl World {
         let surroundings = Surroundings {
             clock: Arc::new(SystemClock::new()),
             entropy: Arc::new(SeededEntropy::new(1)),
-            birthday: BtcHeight::new(0),
+            birthday: self.birthday,
             poll: Duration::from_millis(1),
         };
         Service::open(bitcoin, records, identity, surroundings)

@@ -193,7 +193,7 @@ async fn start_chain(
     roster: &Roster,
     folder: &RunFolder,
 ) -> Result<RunningNode, Failure> {
-    let genesis = Genesis::fast(CHAIN_ID, roster.committee()?, roster.genesis_accounts()?);
+    let genesis = Genesis::fast(CHAIN_ID, roster.committee()?, roster.genesis_accounts()?)?;
     let mut config = NodeConfig::new(genesis, folder.join("chain"));
     config.block_time = options.pace.block_time;
     Ok(Node::start(config).await?)

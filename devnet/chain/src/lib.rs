@@ -48,6 +48,7 @@ mod rpc;
 mod state;
 mod wire;
 
+pub use app::{MalformedTransaction, check_transaction_form};
 pub use error::Broken;
 pub use genesis::{
     BitcoinGenesis, BitcoinNetwork, FinalityGenesis, Genesis, GenesisAccount, InvalidGenesis, RuleSet,

@@ -46,7 +46,7 @@ fn me() -> String {
 
 fn genesis() -> Genesis {
     let rich = GenesisAccount { address: key().account().clone(), ubbn: 1_000_000_000 };
-    Genesis::fast(CHAIN, default_committee(), vec![rich])
+    Genesis::fast(CHAIN, default_committee(), vec![rich]).unwrap()
 }
 
 fn tx<M: Message + Name>(sequence: u64, message: &M) -> Vec<u8> {

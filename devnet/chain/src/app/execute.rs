@@ -108,9 +108,9 @@ pub(crate) fn check(
 
 /// Runs a transaction for its gas; nothing is kept.
 pub(crate) fn simulate(state: &State<'_>, block: &BlockInfo, bytes: &[u8]) -> Result<TxResult, Failure> {
-    let tx = decode(bytes)?;
     let meter = Meter::unlimited();
     let run = || -> Result<TxResult, Failure> {
+        let tx = decode(bytes)?;
         let (paid, writes, fee_events) = ante(state, block, &tx, Purpose::Simulate, &meter)?;
         let free = Meter::unlimited();
         let mut layer = State::new(state, &free);
@@ -127,7 +127,8 @@ pub(crate) fn simulate(state: &State<'_>, block: &BlockInfo, bytes: &[u8]) -> Re
     })
 }
 
-fn decode(bytes: &[u8]) -> Result<Tx, Failure> {
+/// Decodes a transaction and checks the form of its messages.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Tx, Failure> {
     let tx = Tx::decode(bytes)?;
     if tx.messages.is_empty() {
         return Err(sdk::INVALID_REQUEST.because("must contain at least one message"));

@@ -48,6 +48,23 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 
+/// Bytes that are no transaction the chain would look at.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("bytes are no transaction: {0}")]
+pub struct MalformedTransaction(String);
+
+/// Checks that bytes are a transaction with messages of the form the chain asks for, as far as that needs no state. For
+/// tools and fuzz targets.
+///
+/// # Errors
+/// [`MalformedTransaction`] with the chain's own words.
+pub fn check_transaction_form(bytes: &[u8]) -> Result<(), MalformedTransaction> {
+    execute::decode(bytes).map(|_| ()).map_err(|failure| match failure {
+        Failure::Refused(refusal) => MalformedTransaction(refusal.log),
+        Failure::Broken(broken) => MalformedTransaction(broken.to_string()),
+    })
+}
+
 /// Where the committed state stands. Written with every block, outside the hashed state.
 #[derive(Clone, PartialEq, Message)]
 struct Position {

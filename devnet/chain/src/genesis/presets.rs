@@ -12,7 +12,7 @@ use btc_staking_protocol::{
     committee::CovenantCommittee,
     height::{BtcDepth, BtcHeight, PosHeight, Timelock},
     keys::CovenantPublicKey,
-    params::{ParamsFields, ParamsHistory, ParamsVersion, StakingParams},
+    params::{InvalidParams, ParamsFields, ParamsHistory, ParamsVersion, StakingParams},
     rate::{Decimal, SlashingRate},
 };
 
@@ -31,7 +31,14 @@ const SIMNET_HEADER: &str = concat!(
 impl Genesis {
     /// A chain on which a stake lives its whole life within a minute: on Bitcoin regtest from its genesis block, with
     /// `k` 2, `w` 3, epochs of 5 blocks and an unbonding time of 5 Bitcoin blocks.
-    pub fn fast(chain_id: &str, committee: CovenantCommittee, accounts: Vec<GenesisAccount>) -> Self {
+    ///
+    /// # Errors
+    /// [`InvalidParams`] when the committee's quorum is no majority.
+    pub fn fast(
+        chain_id: &str,
+        committee: CovenantCommittee,
+        accounts: Vec<GenesisAccount>,
+    ) -> Result<Self, InvalidParams> {
         let params = ParamsFields {
             covenant_committee: committee,
             min_staking_time: timelock(10),
@@ -39,7 +46,7 @@ impl Genesis {
             unbonding_time: timelock(5),
             ..default_params()
         };
-        Self {
+        Ok(Self {
             chain_id: chain_id.to_owned(),
             accounts,
             bitcoin: base(BitcoinNetwork::Regtest, &regtest_header()),
@@ -47,9 +54,9 @@ impl Genesis {
             finalization_timeout: BtcDepth::new(3),
             epoch_interval: 5,
             finality: FinalityGenesis { min_pub_rand: 10, jail_duration_s: 5, ..default_finality() },
-            staking_params: history(params),
+            staking_params: history(StakingParams::new(params)?),
             ..Self::default_genesis(chain_id, vec![])
-        }
+        })
     }
 
     /// The reference's default genesis (`chain.md` 15), with accounts that have coins. Its covenant keys are public
@@ -70,7 +77,9 @@ impl Genesis {
             checkpoint_tag: "01020304".to_owned(),
             epoch_interval: 10,
             finality: default_finality(),
-            staking_params: history(default_params()),
+            staking_params: history(
+                StakingParams::new(default_params()).expect("a test holds that the default params are valid"),
+            ),
             rules: RuleSet::default(),
         }
     }
@@ -117,8 +126,7 @@ fn default_finality() -> FinalityGenesis {
     }
 }
 
-fn history(params: ParamsFields) -> ParamsHistory {
-    let params = StakingParams::new(params).expect("the presets keep the rules of the params");
+fn history(params: StakingParams) -> ParamsHistory {
     ParamsHistory::new(vec![params]).expect("one version 0 is a history")
 }
 
@@ -146,7 +154,7 @@ mod tests {
     fn presets_are_valid_and_survive_json() {
         for genesis in [
             Genesis::default_genesis("chain-test", vec![]),
-            Genesis::fast("chain-test", default_committee(), vec![]),
+            Genesis::fast("chain-test", default_committee(), vec![]).unwrap(),
         ] {
             genesis.check().unwrap();
             let json = serde_json::to_string_pretty(&genesis).unwrap();

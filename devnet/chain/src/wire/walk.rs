@@ -52,7 +52,7 @@ pub(crate) fn take_field<'a>(from: &mut &'a [u8]) -> Result<Field<'a>, Misfit> {
     let tag = take_varint(from)?;
     let number = u32::try_from(tag >> 3).ok().filter(|n| (1..1 << 29).contains(n));
     let number = number.ok_or(Misfit::FieldNumber(tag >> 3))?;
-    let wire_type = (tag & 7) as u8;
+    let wire_type = tag.to_le_bytes()[0] & 7;
     let bytes = match wire_type {
         0 => {
             take_varint(from)?;

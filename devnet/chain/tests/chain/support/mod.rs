@@ -65,7 +65,7 @@ pub const ACCOUNTS: [&str; 8] =
 
 pub fn genesis() -> Genesis {
     let rich = |label: &&str| GenesisAccount { address: account(label).account().clone(), ubbn: RICH };
-    Genesis::fast(CHAIN, committee(), ACCOUNTS.iter().map(rich).collect())
+    Genesis::fast(CHAIN, committee(), ACCOUNTS.iter().map(rich).collect()).unwrap()
 }
 
 /// A running chain and what tests need around it.

@@ -9,7 +9,7 @@ use crate::{
     convert::{
         InvalidField, Problem, Result,
         bytes::{
-            decode_array, decode_covenant_key, decode_hex, decode_provider_key_text, decode_tx_text,
+            decode_array, decode_covenant_key, decode_hex, decode_provider_key_text, decode_told_tx_text,
             decode_txid_text,
         },
         delegation::decode_status_name,
@@ -99,7 +99,7 @@ impl Attributes<'_> {
         let finality_providers =
             keys.iter().map(|key| decode_provider_key_text(field, key)).collect::<Result<_>>()?;
         Ok(ChainEvent::DelegationCreated {
-            staking_tx: Box::new(decode_tx_text("staking_tx_hex", &self.text("staking_tx_hex")?)?),
+            staking_tx: Box::new(decode_told_tx_text("staking_tx_hex", &self.text("staking_tx_hex")?)?),
             finality_providers,
             expands: self.txid_or_none("previous_staking_tx_hash_hex")?,
         })

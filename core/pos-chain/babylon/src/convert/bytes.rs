@@ -7,7 +7,7 @@ use super::{ACCOUNT_PREFIX, InvalidField, Problem, Result};
 use bitcoin::{
     Amount, BlockHash, Transaction, TxOut, Txid,
     block::Header,
-    consensus::{Decodable, Encodable, deserialize, serialize},
+    consensus::{Decodable, Encodable, deserialize, deserialize_partial, serialize},
     hashes::Hash,
     secp256k1::schnorr,
 };
@@ -15,6 +15,7 @@ use btc_staking_protocol::{
     delegation::AdaptorSignature,
     height::Timelock,
     keys::{AccountAddress, CovenantPublicKey, FinalityProviderPublicKey, StakerPublicKey},
+    tx::sanity::{TrailingBytes, parse_transaction},
 };
 
 /// Returns the sub-message of a field that must be there.
@@ -147,7 +148,8 @@ pub fn decode_header(field: &str, bytes: &[u8]) -> Result<Header> {
     decode_consensus(field, "block header", &bytes)
 }
 
-/// Decodes a transaction, with or without witness, all bytes used.
+/// Decodes a transaction of a message, with or without witness, all bytes used. What the chain tells is read by
+/// [`decode_told_tx_text`].
 ///
 /// # Errors
 /// [`Problem::Missing`] when empty, [`Problem::Consensus`], or [`Problem::NotCanonical`] when encoding it again would
@@ -156,28 +158,40 @@ pub fn decode_tx(field: &str, bytes: &[u8]) -> Result<Transaction> {
     decode_consensus(field, "transaction", bytes)
 }
 
-/// Decodes a transaction in hex.
+/// Decodes a transaction in hex that the chain tells. Bytes behind it are ignored: the chain ignores them too and keeps
+/// what it received (`bitcoin.md` 12.3), so refusing them would let a holder hide a stake from its watchers.
 ///
 /// # Errors
-/// As [`decode_tx`], or [`Problem::NotHex`].
-pub fn decode_tx_text(field: &str, text: &str) -> Result<Transaction> {
-    decode_tx(field, &decode_hex(field, text)?)
+/// [`Problem::NotHex`], [`Problem::Missing`] when empty, or [`Problem::Consensus`].
+pub fn decode_told_tx_text(field: &str, text: &str) -> Result<Transaction> {
+    let bytes = decode_hex(field, text)?;
+    require_some(field, &bytes)?;
+    parse_transaction(&bytes, TrailingBytes::Ignore)
+        .map_err(|error| no_consensus(field, "transaction", &error))
 }
 
-/// Decodes a serialised output in hex.
+/// Decodes a serialised output in hex that the chain tells; bytes behind it are ignored as with transactions.
 ///
 /// # Errors
-/// As [`decode_tx_text`].
-pub fn decode_output_text(field: &str, text: &str) -> Result<TxOut> {
-    decode_consensus(field, "transaction output", &decode_hex(field, text)?)
+/// As [`decode_told_tx_text`].
+pub fn decode_told_output_text(field: &str, text: &str) -> Result<TxOut> {
+    let bytes = decode_hex(field, text)?;
+    require_some(field, &bytes)?;
+    let partial = deserialize_partial(&bytes);
+    partial.map(|(output, _)| output).map_err(|error| no_consensus(field, "transaction output", &error))
+}
+
+fn require_some(field: &str, bytes: &[u8]) -> Result<()> {
+    if bytes.is_empty() { Err(InvalidField::new(field, Problem::Missing)) } else { Ok(()) }
+}
+
+fn no_consensus(field: &str, what: &'static str, error: &dyn std::fmt::Display) -> InvalidField {
+    InvalidField::new(field, Problem::Consensus { what, reason: error.to_string() })
 }
 
 fn decode_consensus<T: Encodable + Decodable>(field: &str, what: &'static str, bytes: &[u8]) -> Result<T> {
-    if bytes.is_empty() {
-        return Err(InvalidField::new(field, Problem::Missing));
-    }
-    let value: T = deserialize(bytes)
-        .map_err(|error| InvalidField::new(field, Problem::Consensus { what, reason: error.to_string() }))?;
+    require_some(field, bytes)?;
+    let value: T = deserialize(bytes).map_err(|error| no_consensus(field, what, &error))?;
     if serialize(&value) != bytes {
         return Err(InvalidField::new(field, Problem::NotCanonical));
     }

@@ -3,8 +3,8 @@
 use super::{
     InvalidField, Problem, Result,
     bytes::{
-        decode_account, decode_output_text, decode_provider_keys, decode_schnorr_text, decode_staker_key,
-        decode_timelock, decode_total, decode_tx_text, decode_txid_text, encode_text, required,
+        decode_account, decode_provider_keys, decode_schnorr_text, decode_staker_key, decode_timelock,
+        decode_told_output_text, decode_told_tx_text, decode_total, decode_txid_text, encode_text, required,
     },
     covenant::{decode_adaptor_lists, decode_signature_list, encode_adaptor_lists, encode_signature_list},
 };
@@ -147,7 +147,8 @@ fn decode_terms(
     undelegation: &BTCUndelegationResponse,
 ) -> Result<DelegationTerms> {
     let within = |error: InvalidField| error.within("undelegation_response");
-    let unbonding_tx = decode_tx_text("unbonding_tx_hex", &undelegation.unbonding_tx_hex).map_err(within)?;
+    let unbonding_tx =
+        decode_told_tx_text("unbonding_tx_hex", &undelegation.unbonding_tx_hex).map_err(within)?;
     // The answer has no unbonding value; the chain accepts exactly one output.
     let [unbonding_output] = unbonding_tx.output.as_slice() else {
         return Err(within(InvalidField::new("unbonding_tx_hex", Problem::Contradicts("its one output"))));
@@ -157,15 +158,15 @@ fn decode_terms(
         finality_providers: decode_provider_keys("fp_btc_pk_list", &response.fp_btc_pk_list)?,
         staking_time: decode_timelock("staking_time", response.staking_time)?,
         staking_value: decode_total("total_sat", response.total_sat)?,
-        staking_tx: decode_tx_text("staking_tx_hex", &response.staking_tx_hex)?,
-        slashing_tx: decode_tx_text("slashing_tx_hex", &response.slashing_tx_hex)?,
+        staking_tx: decode_told_tx_text("staking_tx_hex", &response.staking_tx_hex)?,
+        slashing_tx: decode_told_tx_text("slashing_tx_hex", &response.slashing_tx_hex)?,
         staker_slashing_signature: decode_schnorr_text(
             "delegator_slash_sig_hex",
             &response.delegator_slash_sig_hex,
         )?,
         unbonding_time: decode_timelock("unbonding_time", response.unbonding_time)?,
         unbonding_value: unbonding_output.value,
-        unbonding_slashing_tx: decode_tx_text("slashing_tx_hex", &undelegation.slashing_tx_hex)
+        unbonding_slashing_tx: decode_told_tx_text("slashing_tx_hex", &undelegation.slashing_tx_hex)
             .map_err(within)?,
         staker_unbonding_slashing_signature: decode_schnorr_text(
             "delegator_slashing_sig_hex",
@@ -191,7 +192,7 @@ fn decode_spend(undelegation: &BTCUndelegationResponse) -> Result<Option<Reporte
     if info.spend_stake_tx_hex.is_empty() {
         return Ok(Some(ReportedSpend::RegisteredUnbonding));
     }
-    let tx = decode_tx_text("spend_stake_tx_hex", &info.spend_stake_tx_hex)
+    let tx = decode_told_tx_text("spend_stake_tx_hex", &info.spend_stake_tx_hex)
         .map_err(|error| error.within("delegator_unbonding_info_response"))?;
     Ok(Some(ReportedSpend::Other(Box::new(tx))))
 }
@@ -202,7 +203,7 @@ fn decode_expansion(record: &StakeExpansionResponse) -> Result<ExpansionRecord> 
             "previous_staking_tx_hash_hex",
             &record.previous_staking_tx_hash_hex,
         )?,
-        other_funding_output: decode_output_text(
+        other_funding_output: decode_told_output_text(
             "other_funding_tx_out_hex",
             &record.other_funding_tx_out_hex,
         )?,

@@ -25,24 +25,26 @@ fn other_kinds_are_no_concern() {
 }
 
 #[test]
-fn a_created_delegation_is_read_with_its_list_of_keys() {
+fn a_created_delegation_is_read_with_its_list_of_keys_and_without_what_follows_its_transaction() {
     let tx = "0200000001080808080808080808080808080808080808080808080808080808080808080801\
               00000000ffffffff01e803000000000000015100000000";
     let keys = format!("[\"{KEY}\"]");
-    let attributes = [
-        ("finality_provider_btc_pks_hex", keys.as_str()),
-        ("new_state", "\"PENDING\""),
-        ("previous_staking_tx_hash_hex", "\"\""),
-        ("staking_tx_hex", &quoted(tx)),
-        ("msg_index", "0"),
-    ];
-    let event = decoded("babylon.btcstaking.v1.EventBTCDelegationCreated", &attributes);
-    let ChainEvent::DelegationCreated { finality_providers, expands, staking_tx } = event else {
-        panic!("{event:?}")
-    };
-    assert_eq!(finality_providers[0].to_string(), KEY);
-    assert_eq!(expands, None);
-    assert_eq!(staking_tx.output.len(), 1);
+    for behind in ["", "00"] {
+        let attributes = [
+            ("finality_provider_btc_pks_hex", keys.as_str()),
+            ("new_state", "\"PENDING\""),
+            ("previous_staking_tx_hash_hex", "\"\""),
+            ("staking_tx_hex", &quoted(&format!("{tx}{behind}"))),
+            ("msg_index", "0"),
+        ];
+        let event = decoded("babylon.btcstaking.v1.EventBTCDelegationCreated", &attributes);
+        let ChainEvent::DelegationCreated { finality_providers, expands, staking_tx } = event else {
+            panic!("{event:?}")
+        };
+        assert_eq!(finality_providers[0].to_string(), KEY);
+        assert_eq!(expands, None);
+        assert_eq!(staking_tx.output.len(), 1);
+    }
 }
 
 #[test]

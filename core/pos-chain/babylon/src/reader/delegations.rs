@@ -111,7 +111,7 @@ impl Collector<Delegation> {
 
 /// Names a delegation that did not convert: its transaction id if at least that can be told.
 fn name_of(entry: &BTCDelegationResponse) -> String {
-    match crate::convert::bytes::decode_tx_text("staking_tx_hex", &entry.staking_tx_hex) {
+    match crate::convert::bytes::decode_told_tx_text("staking_tx_hex", &entry.staking_tx_hex) {
         Ok(tx) => format!("stake {}", tx.compute_txid()),
         Err(_) => format!("stake of {}", entry.staker_addr),
     }

@@ -4,6 +4,7 @@ use super::samples::*;
 use crate::{
     convert::{
         Problem,
+        bytes::encode_text,
         delegation::{decode_delegation, decode_status_name, encode_delegation, status_name},
         finality::{
             decode_block, decode_evidence, decode_stored_commitment, encode_block, encode_evidence,
@@ -55,6 +56,40 @@ fn delegation() -> Delegation {
         unbonded: None,
         expansion: None,
         status: DelegationStatus::Active,
+    }
+}
+
+#[test]
+fn bytes_behind_a_holders_transactions_hide_no_stake() {
+    // The chain takes and keeps such bytes (`bitcoin.md` 12.3). Whoever slashes must find the same stake as without them.
+    let record = ExpansionRecord {
+        previous_staking_txid: Txid::from_byte_array([4; 32]),
+        other_funding_output: TxOut { value: Amount::from_sat(7), script_pubkey: ScriptBuf::new() },
+        previous_covenant: vec![(covenant(), schnorr(5))],
+    };
+    let honest = Delegation {
+        unbonded: Some(ReportedSpend::Other(Box::new(tx_with_witness()))),
+        status: DelegationStatus::Unbonded,
+        expansion: Some(record),
+        ..delegation()
+    };
+    for behind in ["00", "ffff", &encode_text(&tx(1, 2))] {
+        let mut told = encode_delegation(&honest);
+        let undelegation = told.undelegation_response.as_mut().unwrap();
+        let spend = undelegation.delegator_unbonding_info_response.as_mut().unwrap();
+        for field in [
+            &mut told.staking_tx_hex,
+            &mut told.slashing_tx_hex,
+            &mut undelegation.unbonding_tx_hex,
+            &mut undelegation.slashing_tx_hex,
+            &mut spend.spend_stake_tx_hex,
+            &mut told.stk_exp.as_mut().unwrap().other_funding_tx_out_hex,
+        ] {
+            field.push_str(behind);
+        }
+        assert_eq!(decode_delegation(&told).as_ref(), Ok(&honest), "{behind}");
+        told.slashing_tx_hex.truncate(20);
+        assert_eq!(decode_delegation(&told).unwrap_err().path, "slashing_tx_hex");
     }
 }
 

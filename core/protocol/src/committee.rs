@@ -62,7 +62,7 @@ impl CovenantCommittee {
         if let Some(pair) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(InvalidCommittee::Duplicate(pair[0]));
         }
-        if quorum == 0 || quorum as usize > keys.len() {
+        if quorum == 0 || !usize::try_from(quorum).is_ok_and(|quorum| quorum <= keys.len()) {
             return Err(InvalidCommittee::Quorum { quorum, members: keys.len() });
         }
         Ok(Self { quorum, keys })
@@ -86,7 +86,8 @@ impl CovenantCommittee {
     }
     /// Whether the quorum is a majority of the members, which the chain demands of its params (`bitcoin.md` 11.4).
     pub fn quorum_is_majority(&self) -> bool {
-        2 * self.quorum as usize > self.keys.len()
+        // More than half: the quorum is larger than what it leaves out. It is never above the number of members.
+        usize::try_from(self.quorum).is_ok_and(|quorum| quorum > self.keys.len().saturating_sub(quorum))
     }
 }
 

@@ -88,9 +88,9 @@ impl Query {
                     let height = value.parse().unwrap_or(0);
                     (low, high) = (low.max(height), high.min(height));
                 }
-                Test::Compare(Comparison::Less, n) => high = high.min(n - 1),
+                Test::Compare(Comparison::Less, n) => high = high.min(n.saturating_sub(1)),
                 Test::Compare(Comparison::LessOrEqual, n) => high = high.min(*n),
-                Test::Compare(Comparison::Greater, n) => low = low.max(n + 1),
+                Test::Compare(Comparison::Greater, n) => low = low.max(n.saturating_add(1)),
                 Test::Compare(Comparison::GreaterOrEqual, n) => low = low.max(*n),
                 Test::Exists | Test::Contains(_) => {}
             }
@@ -107,7 +107,8 @@ fn split_conditions(text: &str) -> Vec<String> {
         if c == '\'' {
             quoted = !quoted;
         }
-        if !quoted && text[at..].starts_with(" AND ") {
+        // Separators that share a space are one: what begins before `start` belongs to the one already cut at.
+        if !quoted && at >= start && text[at..].starts_with(" AND ") {
             parts.push(text[start..at].trim().to_owned());
             start = at + " AND ".len();
         }
@@ -308,9 +309,17 @@ mod tests {
             ("tx.height=7", (7, 7)),
             ("tx.height>7 AND tx.height<=9", (8, 9)),
             ("tx.height>=60", (60, 50)),
+            (&format!("tx.height>{}", i128::MAX), (u64::MAX, 50)),
+            (&format!("tx.height<{}", i128::MIN), (1, 0)),
         ] {
             assert_eq!(Query::parse(query).unwrap().heights("tx.height", 50), bounds, "{query}");
         }
+    }
+
+    #[test]
+    fn separators_that_share_a_space_cut_once() {
+        assert_eq!(split_conditions("a=1 AND AND b=2"), ["a=1", "AND b=2"]);
+        assert_eq!(split_conditions("a=1 AND  AND b=2"), ["a=1", "", "b=2"]);
     }
 
     #[test]
@@ -320,9 +329,37 @@ mod tests {
         }
     }
 
+    /// Texts of the language's own tokens in any order.
+    fn sentence() -> impl Strategy<Value = String> {
+        let token = prop_oneof![
+            prop::sample::select(vec![
+                " AND ",
+                "AND",
+                " ",
+                "'",
+                "=",
+                "<",
+                "<=",
+                ">",
+                ">=",
+                " CONTAINS ",
+                " EXISTS",
+                "tx.height",
+                "tm.event",
+                "'Tx'",
+                "-1",
+                "0",
+                "é",
+            ])
+            .prop_map(str::to_owned),
+            prop::sample::select(vec![i128::MIN, i128::MAX, 7]).prop_map(|number| number.to_string()),
+        ];
+        prop::collection::vec(token, 0..24).prop_map(|tokens| tokens.concat())
+    }
+
     proptest! {
         #[test]
-        fn no_text_panics(text in "\\PC*") {
+        fn no_text_panics(text in prop_oneof![sentence(), "\\PC*"]) {
             if let Ok(query) = Query::parse(&text) {
                 let _ = (query.matches(&tags()), query.heights("tx.height", 5));
             }

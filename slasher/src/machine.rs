@@ -10,7 +10,7 @@ mod event;
 pub use event::{Action, Event, Report, Task};
 
 use crate::stakes::{SlashingStep, Stake};
-use bitcoin::{OutPoint, Txid};
+use bitcoin::{OutPoint, Transaction, Txid};
 use btc_staking_bitcoin_node::{
     BroadcastOutcome,
     follower::ChainEvent,
@@ -50,6 +50,8 @@ pub struct Machine {
     gap: Option<BtcHeight>,
     /// Whether a block came or went since the start: stakes met from then on may have been missed in it.
     moved: bool,
+    /// Slashing transactions that gave a key away before a restart, by stake; settled once the stake is known.
+    revealing: BTreeMap<Txid, Transaction>,
     problems: BTreeSet<String>,
 }
 
@@ -68,6 +70,7 @@ impl Machine {
             parked: BTreeSet::new(),
             gap: None,
             moved: false,
+            revealing: BTreeMap::new(),
             problems: BTreeSet::new(),
         }
     }
@@ -79,6 +82,10 @@ impl Machine {
             Event::Restored { confirmations, spends } => {
                 self.restore(confirmations, spends);
                 Vec::new()
+            }
+            Event::RevealedBefore(transactions) => {
+                self.revealing.extend(transactions);
+                self.look_for_revealed_secrets()
             }
             Event::Found { confirmations, spends } => self.on_found(confirmations, spends),
             Event::Forgotten(from) => self.on_forgotten(from),
@@ -326,26 +333,32 @@ impl Machine {
         let stakes = self.stakes.values().filter(|stake| is_under(stake, &finality_provider)).count();
         let mut actions = vec![Action::Report(Report::KeyExtracted { finality_provider, stakes })];
         actions.extend(self.slash());
+        actions.push(Action::FetchStakes(finality_provider));
         actions
     }
 
     /// A slashing transaction on Bitcoin without evidence on the chain gives the provider's key away.
     fn look_for_revealed_secrets(&mut self) -> Vec<Action> {
         let mut revealed = BTreeMap::new();
-        for stake in self.stakes.values() {
+        for (txid, stake) in &self.stakes {
             let is_known = |provider| self.cases.contains_key(provider) || revealed.contains_key(provider);
-            if stake.delegation.terms.finality_providers.iter().all(is_known) {
+            if stake.checked.terms().finality_providers.iter().all(is_known) {
                 continue;
             }
-            if let Some(secret) = stake.revealed_secret(&self.watch) {
-                let provider = FinalityProviderPublicKey::new(*secret.public_key());
-                if !is_known(&provider) {
-                    revealed.insert(provider, Arc::new(secret));
-                }
+            let recorded =
+                self.revealing.get(txid).and_then(|tx| stake.secret_in(tx).map(|secret| (secret, tx)));
+            let Some((secret, tx)) = recorded.or_else(|| stake.revealed_secret(&self.watch)) else {
+                continue;
+            };
+            let provider = FinalityProviderPublicKey::new(*secret.public_key());
+            if !is_known(&provider) {
+                let record = Action::RecordRevealing { staking_txid: *txid, tx: Box::new(tx.clone()) };
+                revealed.insert(provider, (Arc::new(secret), record));
             }
         }
         let mut actions = Vec::new();
-        for (provider, secret) in revealed {
+        for (provider, (secret, record)) in revealed {
+            actions.push(record);
             actions.extend(self.open_case(provider, secret, Origin::Revealed));
         }
         actions
@@ -354,6 +367,7 @@ impl Machine {
     /// Everything on Bitcoin that the chain does not know yet and would take now.
     fn tell_chain(&mut self) -> Vec<Action> {
         let mut tasks = Vec::new();
+        let mut unreported = Vec::new();
         for (provider, case) in self.cases.iter().filter(|(_, case)| case.origin == Origin::Revealed) {
             let secret = RecoveredSecret(Arc::clone(&case.secret));
             tasks.push((Task::ShowSecret(*provider), ChainMessage::SelectiveSlashingEvidence(secret)));
@@ -369,18 +383,28 @@ impl Machine {
                 };
                 tasks.push((Task::Activate(*txid), message));
             }
-            if let Some(spend) = stake.undelegation(&self.watch, light_client_tip)
-                && let Some(report) = undelegation_report(stake, spend)
-            {
-                tasks.push((Task::ReportSpend(*txid), ChainMessage::ReportUndelegation(Box::new(report))));
+            if let Some(spend) = stake.undelegation(&self.watch, light_client_tip) {
+                match undelegation_report(stake, spend) {
+                    Some(report) => {
+                        let message = ChainMessage::ReportUndelegation(Box::new(report));
+                        tasks.push((Task::ReportSpend(*txid), message));
+                    }
+                    None => unreported.push((*txid, spend.spender.tx.compute_txid())),
+                }
             }
         }
-        tasks.retain(|(task, _)| !self.in_flight.contains(task) && !self.parked.contains(task));
-        if tasks.is_empty() {
-            return Vec::new();
+        let mut actions: Vec<Action> = Vec::new();
+        for (stake, spender) in unreported {
+            actions.extend(self.problem(format!(
+                "stake {stake} was spent by {spender}, whose other inputs we cannot prove; its holder has to report it"
+            )));
         }
-        self.in_flight.extend(tasks.iter().map(|(task, _)| task.clone()));
-        vec![Action::Submit(tasks)]
+        tasks.retain(|(task, _)| !self.in_flight.contains(task) && !self.parked.contains(task));
+        if !tasks.is_empty() {
+            self.in_flight.extend(tasks.iter().map(|(task, _)| task.clone()));
+            actions.push(Action::Submit(tasks));
+        }
+        actions
     }
 
     fn on_submitted(&mut self, outcomes: Vec<(Task, MessageOutcome)>) -> Vec<Action> {
@@ -464,11 +488,11 @@ impl Machine {
 }
 
 fn is_under(stake: &Stake, provider: &FinalityProviderPublicKey) -> bool {
-    stake.delegation.terms.finality_providers.contains(provider)
+    stake.checked.terms().finality_providers.contains(provider)
 }
 
 /// The report of a spend whose only input is the staking output. Other inputs need their previous transactions, which
-/// the stake does not carry; those spends are expansions and are reported by their holder.
+/// the stake does not carry and a node without a transaction index cannot give; `None` for those.
 fn undelegation_report(stake: &Stake, spend: &Spend) -> Option<UndelegationReport> {
     let spending_tx = spend.spender.tx.clone();
     if spending_tx.input.len() != 1 {

@@ -1,9 +1,10 @@
 //! What the watchtower must remember: what Bitcoin showed, up to which block, and the evidence of open cases.
 //!
-//! Keys are not stored: a case is stored as its evidence, which is public, and the key falls out of it again. Facts and
+//! Keys are not stored: a case is stored as its evidence or as the slashing transaction that gave the key away, both
+//! public, and the key falls out of it again. Facts and
 //! the follower's cursor are one commit, so a restart neither misses nor repeats a block. Database keys stay here.
 
-use bitcoin::{OutPoint, Txid, hashes::Hash};
+use bitcoin::{OutPoint, Transaction, Txid, hashes::Hash};
 use btc_staking_bitcoin_node::{
     follower::Cursor,
     watch::{Confirmation, Spend, WatchFact},
@@ -34,6 +35,7 @@ pub struct Records {
     confirmations: Table<TxidKey, Confirmation>,
     spends: Table<OutPointKey, Spend>,
     evidence: Table<[u8; 32], StoredEvidence>,
+    revealing: Table<TxidKey, Transaction>,
 }
 
 /// What was known before a restart.
@@ -46,6 +48,8 @@ pub struct Known {
     pub spends: Vec<(OutPoint, Spend)>,
     /// Evidence of open cases.
     pub evidence: Vec<Evidence>,
+    /// Slashing transactions that gave a key away, by the stake they slash.
+    pub revealing: Vec<(Txid, Transaction)>,
 }
 
 /// Why the records could not be opened or read.
@@ -102,6 +106,7 @@ impl Records {
             confirmations: store.table("confirmations")?,
             spends: store.table("spends")?,
             evidence: store.table("evidence")?,
+            revealing: store.table("revealing")?,
             store,
         })
     }
@@ -124,7 +129,12 @@ impl Records {
             .collect::<Result<_, _>>()?;
         let evidence =
             self.evidence.iter().map(|entry| entry.map(|(_, e)| e.into())).collect::<Result<_, _>>()?;
-        Ok(Known { cursor: self.cursor.get(&())?, confirmations, spends, evidence })
+        let revealing = self
+            .revealing
+            .iter()
+            .map(|entry| entry.map(|(txid, tx)| (Txid::from_byte_array(txid), tx)))
+            .collect::<Result<_, _>>()?;
+        Ok(Known { cursor: self.cursor.get(&())?, confirmations, spends, evidence, revealing })
     }
 
     /// Stores facts together with the place of the follower that brought them. Durable on return.
@@ -160,6 +170,14 @@ impl Records {
     pub fn record_case(&self, evidence: &Evidence) -> Result<(), StoreError> {
         let key = evidence.finality_provider.to_bytes();
         self.store.commit(|batch| batch.put(&self.evidence, &key, &StoredEvidence::from(evidence)))
+    }
+
+    /// Stores a slashing transaction that gave a key away. Durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing was stored.
+    pub fn record_revealing(&self, staking_txid: &Txid, tx: &Transaction) -> Result<(), StoreError> {
+        self.store.commit(|batch| batch.put(&self.revealing, &staking_txid.to_byte_array(), tx))
     }
 }
 

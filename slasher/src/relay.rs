@@ -1,8 +1,9 @@
 //! Relays Bitcoin headers to the chain's light client.
 //!
 //! The highest block both sides agree on is found from our side: walking down our best chain until the light client
-//! knows the hash. What is above it is sent in order. A branch is sent whole in its first message as far as the size
-//! allows, because the light client takes a fork only when it has more work than its own tip (`chain.md` 2.2).
+//! knows the hash. What is above it is sent in order, in small messages: each header costs gas, and a message above a
+//! node's gas limit is never taken. Only a branch goes out in one message up to one above the light client's tip,
+//! because it takes a fork only with more work than its own (`chain.md` 2.2).
 
 use bitcoin::{BlockHash, block::Header};
 use btc_staking_bitcoin_node::ports::{BlockSource, NodeError};
@@ -10,8 +11,8 @@ use btc_staking_pos_chain::{ChainError, ChainMessage, LightClientReader, Message
 use btc_staking_protocol::height::BtcHeight;
 use thiserror::Error;
 
-/// Most headers in one message: 2,000 x 80 bytes stay far below a node's limit for a transaction.
-pub const CHUNK: u32 = 2_000;
+/// Headers in one message that extends the light client's tip.
+pub const CHUNK: u32 = 100;
 
 /// Why headers could not be relayed.
 #[derive(Debug, Error)]
@@ -72,7 +73,10 @@ where
         return Ok(Relayed::UpToDate);
     }
     let Some(from) = common.checked_add(1) else { return Ok(Relayed::UpToDate) };
-    let Some(headers) = fetch_headers(node, from, tip.height).await? else {
+    // Zero branch blocks when the light client's tip is on our chain.
+    let branch = theirs.height.to_u32().saturating_sub(common.to_u32());
+    let count = CHUNK.max(branch.saturating_add(1));
+    let Some(headers) = fetch_headers(node, from, tip.height, count).await? else {
         // Our best chain changed while it was read; the next round sees the new one.
         return Ok(Relayed::Sent(0));
     };
@@ -112,14 +116,15 @@ where
     }
 }
 
-/// Headers of the best chain from `from` to `to`, at most [`CHUNK`]; `None` when they do not form a chain because the
+/// Headers of the best chain from `from` to `to`, at most `count`; `None` when they do not form a chain because the
 /// best chain changed meanwhile.
 async fn fetch_headers<N: BlockSource + ?Sized>(
     node: &N,
     from: BtcHeight,
     to: BtcHeight,
+    count: u32,
 ) -> Result<Option<Vec<Header>>, RelayError> {
-    let last = to.to_u32().min(from.to_u32().saturating_add(CHUNK - 1));
+    let last = to.to_u32().min(from.to_u32().saturating_add(count.saturating_sub(1)));
     let mut headers: Vec<Header> = Vec::new();
     for height in from.to_u32()..=last {
         let Some(hash) = node.fetch_block_hash(BtcHeight::new(height)).await? else { return Ok(None) };

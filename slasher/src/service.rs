@@ -24,6 +24,7 @@ use btc_staking_pos_chain::{ChainError, PosChain, Submitter};
 use btc_staking_protocol::{
     delegation::SlashedOutput,
     height::{BtcDepth, BtcHeight, PosHeight},
+    keys::FinalityProviderPublicKey,
 };
 use btc_staking_store::StoreError;
 use prometheus::IntGauge;
@@ -148,7 +149,12 @@ impl Service {
             match stop.race(round).await {
                 Err(Stopped) => break,
                 Ok(Ok(Relayed::UpToDate)) => {}
-                Ok(Ok(Relayed::Sent(count))) => tracing::info!(count, "relayed bitcoin headers"),
+                Ok(Ok(Relayed::Sent(count))) => {
+                    tracing::info!(count, "relayed bitcoin headers");
+                    if count > 0 {
+                        continue; // there may be more
+                    }
+                }
                 Ok(Err(error)) => {
                     tracing::warn!(%error, "headers not relayed, trying again");
                 }
@@ -202,7 +208,14 @@ impl Service {
         const LOOK_BACK: u32 = 144;
         let tip = self.bitcoin.fetch_tip().await?;
         let recent = BtcHeight::new(tip.height.to_u32().saturating_sub(k.to_u32().max(LOOK_BACK)));
-        let delegations = self.chain.fetch_delegations(None).await?.items;
+        let delegations = match self.chain.fetch_delegations(None).await {
+            Ok(listing) => listing.items,
+            // Stakes read later are looked for from their own height on.
+            Err(error) => {
+                tracing::warn!(%error, "stakes not read yet, starting near the tip");
+                Vec::new()
+            }
+        };
         let lowest = delegations.iter().filter_map(|d| d.inclusion).map(|inclusion| inclusion.start).min();
         Ok(lowest.map_or(recent, |lowest| lowest.min(recent)))
     }
@@ -231,9 +244,14 @@ impl<'s> Watcher<'s> {
         machine.on_event(Event::Restored { confirmations: known.confirmations, spends: known.spends });
         let follower = Follower::resume(Arc::clone(&service.bitcoin), cursor);
         let mut watcher = Self { service, machine, follower };
-        // Outputs must be under watch before the first block is read, so the chain comes first.
-        let mut actions = watcher.read_delegations().await?;
-        actions.extend(watcher.machine.on_event(Event::EvidenceRead(known.evidence)));
+        // Outputs should be under watch before the first block is read, so the chain comes first. If it does not list
+        // them now, what is missed meanwhile is looked for once a stake is known.
+        let mut actions = watcher.machine.on_event(Event::EvidenceRead(known.evidence));
+        match watcher.read_delegations().await {
+            Ok(more) => actions.extend(more),
+            Err(error) => tracing::warn!(%error, "stakes not read yet, trying again"),
+        }
+        actions.extend(watcher.machine.on_event(Event::RevealedBefore(known.revealing)));
         watcher.perform(actions, stop).await?;
         Ok(watcher)
     }
@@ -263,20 +281,34 @@ impl<'s> Watcher<'s> {
             followed => followed?,
         }
         self.service.board.bitcoin.ok();
-        let actions = self.read_delegations().await?;
-        self.perform(actions, stop).await?;
+        // Each reading on its own: a chain that cannot list every stake still tells who signed twice, and the other way.
+        let evidence = self.take_evidence(stop).await;
+        let delegations = self.take_delegations(stop).await;
+        let tip = self.take_light_client_tip(stop).await;
+        self.step(Event::Tick, stop).await?;
+        self.publish();
+        evidence.and(delegations).and(tip)?;
+        self.service.board.chain.ok();
+        Ok(())
+    }
+
+    async fn take_evidence(&mut self, stop: &mut Stop) -> Result<(), RoundError> {
         let evidences = self.service.chain.fetch_evidences(PosHeight::new(0)).await?;
         for problem in evidences.malformed {
             tracing::warn!(problem, "an evidence cannot be read, the others go on");
         }
-        self.step(Event::EvidenceRead(evidences.items), stop).await?;
+        self.step(Event::EvidenceRead(evidences.items), stop).await
+    }
+
+    async fn take_delegations(&mut self, stop: &mut Stop) -> Result<(), RoundError> {
+        let actions = self.read_delegations().await?;
+        self.perform(actions, stop).await
+    }
+
+    async fn take_light_client_tip(&mut self, stop: &mut Stop) -> Result<(), RoundError> {
         let tip = self.service.chain.fetch_light_client_tip().await?;
         self.service.board.gauges.light_client_height.set(i64::from(tip.height.to_u32()));
-        self.step(Event::LightClientTip(tip.height), stop).await?;
-        self.step(Event::Tick, stop).await?;
-        self.service.board.chain.ok();
-        self.publish();
-        Ok(())
+        self.step(Event::LightClientTip(tip.height), stop).await
     }
 
     /// Takes every block there is, recording each batch of facts with its cursor before acting on it.
@@ -316,6 +348,17 @@ impl<'s> Watcher<'s> {
         Ok(actions)
     }
 
+    /// The stakes of one provider; the listing of all stakes brings them too, so trouble here only costs time.
+    async fn fetch_stakes(&self, provider: &FinalityProviderPublicKey) -> Option<Event> {
+        match self.service.chain.fetch_delegations_to(provider).await {
+            Ok(listing) => Some(Event::DelegationsRead(listing.items)),
+            Err(error) => {
+                tracing::warn!(%error, finality_provider = %provider, "its stakes are read with the next listing");
+                None
+            }
+        }
+    }
+
     async fn step(&mut self, event: Event, stop: &mut Stop) -> Result<(), RoundError> {
         let actions = self.machine.on_event(event);
         self.perform(actions, stop).await
@@ -338,6 +381,11 @@ impl<'s> Watcher<'s> {
                     self.service.records.record_case(&evidence)?;
                     None
                 }
+                Action::RecordRevealing { staking_txid, tx } => {
+                    self.service.records.record_revealing(&staking_txid, &tx)?;
+                    None
+                }
+                Action::FetchStakes(provider) => self.fetch_stakes(&provider).await,
                 Action::Report(report) => {
                     tell(&report);
                     None

@@ -129,14 +129,18 @@ impl Stake {
         }
     }
 
-    /// The provider's secret, when a slashing of this stake is in a block and gives it away.
-    pub fn revealed_secret(&self, watch: &Watch) -> Option<FinalityProviderSecret> {
+    /// The provider's secret, when a slashing of this stake is in a block and gives it away, and that transaction.
+    pub fn revealed_secret<'w>(&self, watch: &'w Watch) -> Option<(FinalityProviderSecret, &'w Transaction)> {
         let spends = [watch.spend(&self.staking_outpoint()), watch.spend(&self.unbonding_outpoint())];
-        let covenant = &self.delegation.covenant;
-        spends
-            .into_iter()
-            .flatten()
-            .find_map(|spend| self.checked.recover_finality_provider_secret(&spend.spender.tx, covenant))
+        spends.into_iter().flatten().find_map(|spend| {
+            let tx = &spend.spender.tx;
+            self.secret_in(tx).map(|secret| (secret, tx))
+        })
+    }
+
+    /// The provider's secret, when `tx` is a completed slashing of this stake.
+    pub fn secret_in(&self, tx: &Transaction) -> Option<FinalityProviderSecret> {
+        self.checked.recover_finality_provider_secret(tx, &self.delegation.covenant)
     }
 
     /// The output a slashing spends.

@@ -52,6 +52,8 @@ pub struct ChainState {
     pub delegations: BTreeMap<Txid, Delegation>,
     /// Reported as malformed members of every delegation listing.
     pub malformed_delegations: Vec<String>,
+    /// Makes every listing of all delegations fail this way; those of one provider still work.
+    pub listing_fault: Option<ErrorKind>,
     /// Finality providers.
     pub finality_providers: BTreeMap<FinalityProviderPublicKey, FinalityProvider>,
     /// Power tables. A height without entry has no table.
@@ -102,6 +104,7 @@ impl ChainState {
             light_client: Vec::new(),
             delegations: BTreeMap::new(),
             malformed_delegations: Vec::new(),
+            listing_fault: None,
             finality_providers: BTreeMap::new(),
             power_tables: BTreeMap::new(),
             blocks: BTreeMap::new(),

@@ -46,6 +46,8 @@ pub enum Event {
         /// Spends of watched outputs.
         spends: Vec<(OutPoint, Spend)>,
     },
+    /// Slashing transactions recorded before a restart, each of which gave a provider's key away.
+    RevealedBefore(Vec<(Txid, Transaction)>),
     /// A reorg went below everything the follower remembers; it starts again at this height, and nothing learned from
     /// blocks at it or above holds.
     Forgotten(BtcHeight),
@@ -81,6 +83,16 @@ pub enum Action {
     RecordFacts(Vec<WatchFact>),
     /// Store evidence durably; the key is extracted again from it after a restart. Precedes every broadcast.
     RecordCase(Box<Evidence>),
+    /// Store a slashing transaction that gave a provider's key away, durably: the block that holds it may be reorged
+    /// out, the key stays known. Precedes every broadcast.
+    RecordRevealing {
+        /// The stake it slashes.
+        staking_txid: Txid,
+        /// With its witness.
+        tx: Box<Transaction>,
+    },
+    /// Read every stake under a provider whose case has opened.
+    FetchStakes(FinalityProviderPublicKey),
     /// Tell the chain.
     Submit(Vec<(Task, ChainMessage)>),
     /// Broadcast a completed slashing transaction.

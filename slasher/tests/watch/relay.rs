@@ -75,12 +75,26 @@ async fn a_node_of_another_bitcoin_is_named() {
 #[tokio::test]
 async fn long_gaps_are_sent_in_chunks() {
     let bench = Bench::new().await;
-    bench.mine(2_500).await;
+    bench.mine(240).await;
     let account = btc_staking_protocol::keys::AccountAddress::from_bytes("bbn", &[7; 20]).unwrap();
     let submitter = bench.chain.submitter(account);
     let mut sent = Vec::new();
     while let Relayed::Sent(count) = relay_once(&*bench.bitcoin, &bench.chain, &submitter).await.unwrap() {
         sent.push(count);
     }
-    assert_eq!(sent, [2_000, 510]);
+    assert_eq!(sent, [100, 100, 50]);
+}
+
+#[tokio::test]
+async fn a_branch_longer_than_a_chunk_is_sent_whole() {
+    let mut bench = Bench::new().await;
+    bench.mine(120).await;
+    bench.relay().await.unwrap();
+    bench.chain.take_submitted();
+    bench.reorg(115).await;
+    let account = btc_staking_protocol::keys::AccountAddress::from_bytes("bbn", &[7; 20]).unwrap();
+    let submitter = bench.chain.submitter(account);
+    // In pieces of 100 the light client would refuse the first for want of work, and the second for want of a parent.
+    let sent = relay_once(&*bench.bitcoin, &bench.chain, &submitter).await.unwrap();
+    assert_eq!(sent, Relayed::Sent(116));
 }

@@ -195,6 +195,44 @@ async fn a_key_revealed_before_a_restart_slashes_without_waiting_for_a_block() {
 }
 
 #[tokio::test]
+async fn a_key_revealed_in_a_block_that_a_reorg_takes_away_is_not_forgotten() {
+    let mut bench = Bench::new().await;
+    let provider = Provider::new("guilty");
+    let victim = bench.stake("victim", &provider);
+    let sibling = bench.stake("sibling", &provider);
+    bench.confirm(&[&victim, &sibling]).await;
+    bench.mine(K).await;
+    bench.one_look_after_a_restart().await;
+    bench.broadcast(&victim.signed_slashing(SlashedOutput::Staking, &provider.secret())).await;
+    bench.mine(1).await;
+    bench.one_look_after_a_restart().await;
+    let tip = bench.bitcoin.fetch_tip().await.unwrap();
+    bench.bitcoin.invalidate(&tip.hash).await.unwrap();
+    let txid = sibling.slashing_txid(SlashedOutput::Staking);
+    for gone in [txid, victim.slashing_txid(SlashedOutput::Staking)] {
+        bench.bitcoin.evict(&gone);
+    }
+    bench.bitcoin.mine(2, &bitcoin::ScriptBuf::from_hex("51").unwrap()).await.unwrap();
+    bench.one_look_after_a_restart().await;
+    assert_eq!(bench.place(&txid).await, TxPlace::Mempool);
+}
+
+#[tokio::test]
+async fn a_chain_that_cannot_list_every_stake_does_not_save_a_guilty_provider() {
+    let mut bench = Bench::new().await;
+    let provider = Provider::new("guilty");
+    let stake = bench.stake("holder", &provider);
+    bench.chain.update(|state| state.listing_fault = Some(ErrorKind::Broken));
+    let service = bench.service();
+    let mut watcher = bench.watch(&service).await;
+    bench.confirm(&[&stake]).await;
+    bench.convict(&provider);
+    assert!(bench.try_round(&mut watcher).await.is_err(), "the fault is still reported");
+    bench.mine(1).await;
+    assert!(bench.is_confirmed(&stake.slashing_txid(SlashedOutput::Staking)).await);
+}
+
+#[tokio::test]
 async fn a_stake_without_quorum_stays_open_with_a_reason_while_the_others_go_on() {
     let mut bench = Bench::new().await;
     let provider = Provider::new("guilty");

@@ -67,6 +67,9 @@ impl DelegationReader for ScriptedChain {
         self.read("delegation", |state| Ok(state.delegations.get(staking_txid).cloned()))
     }
     async fn fetch_delegations(&self, status: Option<DelegationStatus>) -> Result<Listing<Delegation>> {
+        if let Some(kind) = self.update(|state| state.listing_fault) {
+            return Err(ChainError::new(kind, "delegations cannot be listed"));
+        }
         self.list_delegations(|delegation| status.is_none_or(|status| delegation.status == status))
     }
     async fn fetch_delegations_to(

@@ -13,7 +13,7 @@ use btc_staking_daemon::{
     entropy::OsEntropy,
     health::Health,
     http,
-    keyfile::{create_secret32, open_secret32},
+    keyfile::{create_secret32, import_secret32, open_secret32, read_hex_secret32},
     metrics::Metrics,
     passphrase::PassphraseSource,
     tasks::Supervisor,
@@ -89,6 +89,15 @@ enum Keys {
         /// Which of the two keys.
         #[arg(long)]
         which: Which,
+    },
+    /// Seal an existing key in the configured file; an existing file is never overwritten.
+    Import {
+        /// Which of the two keys.
+        #[arg(long)]
+        which: Which,
+        /// File with the key as 64 hexadecimal digits, or - for standard input.
+        #[arg(long)]
+        from: PathBuf,
     },
     /// Show what the key is known by: the member's public key, or the account's address.
     Show {
@@ -174,6 +183,12 @@ fn keys(
         Keys::Create { which } => {
             let (file, label) = file_of(*which);
             (*which, create_secret32(file, passphrase, label, &OsEntropy)?)
+        }
+        Keys::Import { which, from } => {
+            let (file, label) = file_of(*which);
+            let secret = read_hex_secret32(from)?;
+            import_secret32(&secret, file, passphrase, label, &OsEntropy)?;
+            (*which, secret)
         }
         Keys::Show { which } => (*which, open_secret32(file_of(*which).0, passphrase)?),
     };

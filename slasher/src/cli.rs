@@ -12,7 +12,7 @@ use btc_staking_daemon::{
     entropy::OsEntropy,
     health::Health,
     http,
-    keyfile::{create_secret32, open_secret32},
+    keyfile::{create_secret32, import_secret32, open_secret32, read_hex_secret32},
     metrics::Metrics,
     passphrase::PassphraseSource,
     tasks::Supervisor,
@@ -84,6 +84,12 @@ struct Overrides {
 enum Keys {
     /// Make a new key and seal it in the configured file; an existing file is never overwritten.
     Create,
+    /// Seal an existing key in the configured file; an existing file is never overwritten.
+    Import {
+        /// File with the key as 64 hexadecimal digits, or - for standard input.
+        #[arg(long)]
+        from: PathBuf,
+    },
     /// Show the account's address.
     Show,
 }
@@ -142,9 +148,15 @@ fn keys(
     output: Output,
     connector: &dyn Connector,
 ) -> Result<(), Failure> {
+    const LABEL: &str = "account of a watchtower";
     let file = &config.account_key_file;
     let secret = match command {
-        Keys::Create => create_secret32(file, passphrase, "account of a watchtower", &OsEntropy)?,
+        Keys::Create => create_secret32(file, passphrase, LABEL, &OsEntropy)?,
+        Keys::Import { from } => {
+            let secret = read_hex_secret32(from)?;
+            import_secret32(&secret, file, passphrase, LABEL, &OsEntropy)?;
+            secret
+        }
         Keys::Show => open_secret32(file, passphrase)?,
     };
     let address = connector.account_address(&config.chain, &AccountSecret(secret))?;

@@ -6,7 +6,11 @@ use crate::{
     entropy::Entropy,
     passphrase::{Asking, PassphraseSource},
 };
-use std::path::Path;
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -28,6 +32,26 @@ pub fn create_secret32(
     let mut secret = Zeroizing::new([0; 32]);
     entropy.fill(&mut *secret)?;
     import_secret32(&secret, file, passphrase, label, entropy)?;
+    Ok(secret)
+}
+
+/// Reads a secret written as 64 hexadecimal digits, from a file or, for `-`, from standard input.
+///
+/// # Errors
+/// A [`Failure`] that says what is wrong with the text, never the text.
+pub fn read_hex_secret32(from: &Path) -> Result<Zeroizing<[u8; 32]>, Failure> {
+    /// Longest input read: the digits and some white space.
+    const MAX_BYTES: u64 = 256;
+    let mut text = Zeroizing::new(String::new());
+    let read = if from == Path::new("-") {
+        io::stdin().lock().take(MAX_BYTES).read_to_string(&mut text)
+    } else {
+        File::open(from).and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text))
+    };
+    read.fail_with(Exit::Usage)?;
+    let mut secret = Zeroizing::new([0; 32]);
+    hex::decode_to_slice(text.trim(), &mut *secret)
+        .map_err(|_| Failure::new(Exit::Usage, "a key is written as 64 hexadecimal digits"))?;
     Ok(secret)
 }
 
@@ -76,6 +100,18 @@ mod tests {
         assert_eq!(*open_secret32(&file, &source).unwrap(), *created);
         let again = create_secret32(&file, &source, "test", &SeededEntropy::new(2));
         assert_eq!(again.map(|_| ()).unwrap_err().exit, Exit::Refused);
+    }
+
+    #[test]
+    fn a_secret_is_read_from_hexadecimal_digits_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("hex");
+        std::fs::write(&file, format!("{}\n", "0b".repeat(32))).unwrap();
+        assert_eq!(*read_hex_secret32(&file).unwrap(), [11; 32]);
+        for wrong in ["0b".repeat(31), "zz".repeat(32), "0b".repeat(4000), String::new()] {
+            std::fs::write(&file, wrong).unwrap();
+            assert_eq!(read_hex_secret32(&file).map(|_| ()).unwrap_err().exit, Exit::Usage);
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::{
 use thiserror::Error;
 
 /// How long a fact may take to become true. Far more than any needs, so that a busy machine does not matter.
-const DEADLINE: Duration = Duration::from_secs(90);
+const DEADLINE: Duration = Duration::from_secs(120);
 /// Between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(75);
 

@@ -230,6 +230,7 @@ impl Machine {
                     }
                     // A fact may change: the next tick reads the chain again.
                     RefusalKind::InsufficientFunds
+                    | RefusalKind::NotNow
                     | RefusalKind::DelegationNotFound
                     | RefusalKind::HeaderUnknown
                     | RefusalKind::NotDeepEnough => {

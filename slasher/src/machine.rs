@@ -512,7 +512,8 @@ fn may_change(kind: RefusalKind) -> bool {
         RefusalKind::NotDeepEnough
         | RefusalKind::HeaderUnknown
         | RefusalKind::QuorumMissing
-        | RefusalKind::InsufficientFunds => true,
+        | RefusalKind::InsufficientFunds
+        | RefusalKind::NotNow => true,
         RefusalKind::FinalityProviderNotFound
         | RefusalKind::FinalityProviderSlashed
         | RefusalKind::FinalityProviderJailed

@@ -204,6 +204,9 @@ pub enum RefusalKind {
     HeadersRejected,
     /// `sdk/5`, `sdk/9`: the paying account lacks coins.
     InsufficientFunds,
+    /// Passing trouble on the way in, which says nothing about the message: `sdk/11` out of gas, `13` fee too low, `19`
+    /// in the mempool already, `20` mempool full, `32` wrong sequence, and errors without a registered text.
+    NotNow,
     /// Anything else.
     Other,
 }

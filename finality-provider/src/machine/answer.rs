@@ -70,6 +70,7 @@ pub fn verdict(outcome: &MessageOutcome) -> Verdict {
         | RefusalKind::RandomnessNotUsable
         | RefusalKind::InvalidRandomness
         | RefusalKind::InsufficientFunds
+        | RefusalKind::NotNow
         | RefusalKind::FinalityProviderNotFound
         | RefusalKind::DelegationNotFound
         | RefusalKind::NotACommitteeMember

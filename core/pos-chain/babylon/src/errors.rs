@@ -21,6 +21,9 @@ pub struct Failure<'a> {
     pub log: &'a str,
 }
 
+/// Code of a panic within `undefined`.
+const PANIC: u32 = 111_222;
+
 /// Facts that have no code of their own, by words in the log, in lower case. All words of an entry must occur; the first
 /// entry that fits counts.
 const BY_WORDS: [(&[&str], Meaning); 9] = [
@@ -41,10 +44,17 @@ pub fn find_registered(failure: &Failure<'_>) -> Option<&'static Registered> {
 }
 
 fn by_code(failure: &Failure<'_>) -> Option<&'static Registered> {
-    // Codes of the generic kinds say nothing about the fact: the module's error is in the words.
-    let generic = matches!((failure.codespace, failure.code), ("sdk", 6 | 18 | 22) | ("undefined" | "", _));
     let known = |entry: &&Registered| entry.codespace == failure.codespace && entry.code == failure.code;
-    if generic { None } else { REGISTRY.iter().find(known) }
+    if has_no_code(failure) { None } else { REGISTRY.iter().find(known) }
+}
+
+/// Codes of the generic kinds say nothing about the fact: the module's error is in the words. A panic is one of its own.
+fn has_no_code(failure: &Failure<'_>) -> bool {
+    match (failure.codespace, failure.code) {
+        ("undefined", code) => code != PANIC,
+        ("sdk", 6 | 18 | 22) | ("", _) => true,
+        _ => false,
+    }
 }
 
 /// Wrapping puts words in front, separated by a colon and a space, so a registered text is a whole part of the log. The
@@ -75,16 +85,23 @@ pub fn classify(failure: &Failure<'_>) -> Meaning {
         Some(meaning @ Meaning::Done) => meaning,
         Some(meaning @ Meaning::Refused(kind)) if kind != RefusalKind::Other => meaning,
         // Anything less than a named fact may still be told by words.
-        Some(Meaning::Refused(_) | Meaning::Generic | Meaning::ByWords { .. }) | None => {
-            by_words(failure.log)
+        Some(Meaning::Refused(_) | Meaning::Generic | Meaning::ByWords { .. }) => {
+            by_words(failure.log).unwrap_or(Meaning::Refused(RefusalKind::Other))
         }
+        None => by_words(failure.log).unwrap_or_else(|| Meaning::Refused(kind_of_unknown(failure))),
     }
 }
 
-fn by_words(log: &str) -> Meaning {
+/// An error that no table knows: one with a code of its own is a rule we do not know, and stays. One without is trouble
+/// on the way to the module, which passes.
+fn kind_of_unknown(failure: &Failure<'_>) -> RefusalKind {
+    if has_no_code(failure) { RefusalKind::NotNow } else { RefusalKind::Other }
+}
+
+fn by_words(log: &str) -> Option<Meaning> {
     let log = log.to_lowercase();
     let fits = |(words, _): &&(&[&str], Meaning)| words.iter().all(|word| log.contains(word));
-    BY_WORDS.iter().find(fits).map_or(Meaning::Refused(RefusalKind::Other), |(_, meaning)| *meaning)
+    BY_WORDS.iter().find(fits).map(|(_, meaning)| *meaning)
 }
 
 /// Returns the outcome of a message that failed so.

@@ -4,7 +4,7 @@ use btc_staking_pos_chain::message::RefusalKind::{
     self, BlockAlreadyFinalised, BlockNotFound, DelegationNotFound, FinalityNotActive,
     FinalityProviderJailed, FinalityProviderNotFound, FinalityProviderSlashed, HeaderUnknown,
     HeadersRejected, IncludedTooEarly, InsufficientFunds, InvalidCovenantSignature, InvalidRandomness,
-    NoVotingPower, NotACommitteeMember, Other, RandomnessNotUsable,
+    NoVotingPower, NotACommitteeMember, NotNow, Other, RandomnessNotUsable,
 };
 
 /// What an error means for the message that caused it.
@@ -49,7 +49,7 @@ const OTHER: Meaning = Refused(Other);
 
 /// All of them.
 #[rustfmt::skip]
-pub const REGISTRY: [Registered; 127] = [
+pub const REGISTRY: [Registered; 128] = [
     // btcstaking
     entry("btcstaking", 1100, "the finality provider is not found", Refused(FinalityProviderNotFound)),
     entry("btcstaking", 1101, "the BTC delegator is not found", OTHER),
@@ -173,17 +173,19 @@ pub const REGISTRY: [Registered; 127] = [
     entry("sdk", 7, "invalid address", OTHER),
     entry("sdk", 8, "invalid pubkey", OTHER),
     entry("sdk", 9, "unknown address", Refused(InsufficientFunds)),
-    entry("sdk", 11, "out of gas", OTHER),
-    entry("sdk", 13, "insufficient fee", OTHER),
+    entry("sdk", 11, "out of gas", Refused(NotNow)),
+    entry("sdk", 13, "insufficient fee", Refused(NotNow)),
     entry("sdk", 18, "invalid request", Meaning::Generic),
-    entry("sdk", 19, "tx already in mempool", OTHER),
-    entry("sdk", 20, "mempool is full", OTHER),
+    entry("sdk", 19, "tx already in mempool", Refused(NotNow)),
+    entry("sdk", 20, "mempool is full", Refused(NotNow)),
     entry("sdk", 21, "tx too large", OTHER),
     entry("sdk", 22, "key not found", Meaning::Generic),
     entry("sdk", 26, "invalid height", OTHER),
     entry("sdk", 30, "tx timeout height", OTHER),
-    entry("sdk", 32, "incorrect account sequence", OTHER),
+    entry("sdk", 32, "incorrect account sequence", Refused(NotNow)),
     entry("sdk", 38, "not found", Meaning::Generic),
     entry("sdk", 41, "invalid gas limit", OTHER),
     entry("sdk", 42, "tx timeout", OTHER),
+    // panics; not told by code in simulations
+    entry("undefined", 111_222, "panic", OTHER),
 ];

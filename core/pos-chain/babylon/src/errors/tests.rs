@@ -89,9 +89,21 @@ fn failures_mean_what_the_tables_say() {
         ),
         ("sdk", 9, "account bbn1 does not exist: unknown address", no(InsufficientFunds)),
         ("sdk", 6, "spendable balance 0ubbn: insufficient funds: unknown request", no(InsufficientFunds)),
-        ("sdk", 13, "insufficient fee", no(Other)),
+        ("sdk", 11, "out of gas in location: x; gasWanted: 1, gasUsed: 2: out of gas", no(NotNow)),
+        ("sdk", 13, "insufficient fee", no(NotNow)),
+        ("sdk", 19, "tx already in mempool", no(NotNow)),
+        ("sdk", 20, "mempool is full", no(NotNow)),
+        ("sdk", 32, "account sequence mismatch, expected 12, got 10: incorrect account sequence", no(NotNow)),
+        ("sdk", 6, "mempool is full: unknown request", no(NotNow)),
+        ("sdk", 4, "signature verification failed: unauthorized", no(Other)),
         ("undefined", 111_222, "panic", no(Other)),
-        ("undefined", 1, "never seen before", no(Other)),
+        ("undefined", 111_222, "never seen before", no(Other)),
+        ("sdk", 6, "recovered: index out of range: panic with gas used: '5': unknown request", no(Other)),
+        ("undefined", 1, "never seen before", no(NotNow)),
+        ("undefined", 1, "invalid fee", no(NotNow)),
+        ("sdk", 6, "never seen before: unknown request", no(NotNow)),
+        ("undefined", 1, "x: the BTC staking tx is not valid", no(Other)),
+        ("somewhere", 7, "never seen before", no(Other)),
     ];
     for (codespace, code, log, meaning) in table {
         assert_eq!(classify(&failure(codespace, code, log)), meaning, "{codespace}/{code} {log}");

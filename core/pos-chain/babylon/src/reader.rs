@@ -30,13 +30,17 @@ pub struct BabylonReader {
 pub struct Limits {
     /// Members asked for at once. A page of 500 delegations of a nine-member committee has about 6 MB.
     pub page: u64,
-    /// Members of a whole list; more is an error, because memory is finite: this many delegations have about 2 GB.
+    /// Members of a whole list. What lies behind is told as one malformed member of a listing, and is an error of a list
+    /// that cannot tell.
     pub total: usize,
+    /// Bytes of all answers of a list, because memory is finite; ends a list as `total` does. A delegation of a
+    /// nine-member committee has about 12 kB.
+    pub bytes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { page: 500, total: 200_000 }
+        Self { page: 500, total: 2_000_000, bytes: 8_000_000_000 }
     }
 }
 

@@ -56,12 +56,14 @@ impl DelegationReader for BabylonReader {
         let filter = status.map_or(BTCDelegationStatus::Any, encode_status);
         let mut list = Collector::default();
         let request = |page| QueryBTCDelegationsRequest { status: filter.into(), pagination: Some(page) };
-        self.follow(request, |response| {
-            let count = response.btc_delegations.len();
-            response.btc_delegations.iter().for_each(|entry| list.push_delegation(entry));
-            (count, response.pagination)
-        })
-        .await?;
+        let followed = self
+            .follow(request, |response| {
+                let count = response.btc_delegations.len();
+                response.btc_delegations.iter().for_each(|entry| list.push_delegation(entry));
+                (count, response.pagination)
+            })
+            .await?;
+        followed.tell(&mut list.0.malformed);
         Ok(list.0)
     }
 
@@ -74,13 +76,15 @@ impl DelegationReader for BabylonReader {
             fp_btc_pk_hex: finality_provider.to_string(),
             pagination: Some(page),
         };
-        self.follow(request, |response| {
-            let entries = response.btc_delegator_delegations.iter().flat_map(|holder| &holder.dels);
-            let count = entries.clone().count();
-            entries.for_each(|entry| list.push_delegation(entry));
-            (count, response.pagination)
-        })
-        .await?;
+        let followed = self
+            .follow(request, |response| {
+                let entries = response.btc_delegator_delegations.iter().flat_map(|holder| &holder.dels);
+                let count = entries.clone().count();
+                entries.for_each(|entry| list.push_delegation(entry));
+                (count, response.pagination)
+            })
+            .await?;
+        followed.tell(&mut list.0.malformed);
         Ok(list.0)
     }
 }
@@ -142,16 +146,18 @@ impl FinalityProviderReader for BabylonReader {
     async fn fetch_finality_providers(&self) -> Result<Listing<FinalityProvider>> {
         let mut list = Collector::default();
         let request = |page| QueryFinalityProvidersRequest { pagination: Some(page) };
-        self.follow(request, |response| {
-            let count = response.finality_providers.len();
-            for entry in &response.finality_providers {
-                list.push(decode_finality_provider(entry), || {
-                    format!("finality provider {}", hex::encode(&entry.btc_pk))
-                });
-            }
-            (count, response.pagination)
-        })
-        .await?;
+        let followed = self
+            .follow(request, |response| {
+                let count = response.finality_providers.len();
+                for entry in &response.finality_providers {
+                    list.push(decode_finality_provider(entry), || {
+                        format!("finality provider {}", hex::encode(&entry.btc_pk))
+                    });
+                }
+                (count, response.pagination)
+            })
+            .await?;
+        followed.tell(&mut list.0.malformed);
         Ok(list.0)
     }
 

@@ -75,12 +75,14 @@ impl FinalityReader for BabylonReader {
         let mut stored = BTreeMap::new();
         let request =
             |page| QueryListPubRandCommitRequest { fp_btc_pk_hex: key.to_string(), pagination: Some(page) };
-        self.follow(request, |response| {
-            let count = response.pub_rand_commit_map.len();
-            stored.extend(response.pub_rand_commit_map);
-            (count, response.pagination)
-        })
-        .await?;
+        let followed = self
+            .follow(request, |response| {
+                let count = response.pub_rand_commit_map.len();
+                stored.extend(response.pub_rand_commit_map);
+                (count, response.pagination)
+            })
+            .await?;
+        followed.require_all()?;
         let decode = |(start, entry)| decode_stored_commitment(start, &entry);
         let commitments: std::result::Result<_, _> = stored.into_iter().map(decode).collect();
         commitments.map_err(malformed::<QueryListPubRandCommitRequest>)
@@ -110,21 +112,23 @@ impl EvidenceReader for BabylonReader {
         let mut malformed = Vec::new();
         let request =
             |page| QueryListEvidencesRequest { start_height: from.to_u64(), pagination: Some(page) };
-        self.follow(request, |response| {
-            for entry in &response.evidences {
-                match decode_evidence(entry) {
-                    Ok(evidence) if evidence.height < from => {}
-                    Ok(evidence) => {
-                        first.entry(evidence.finality_provider).or_insert(evidence);
-                    }
-                    Err(error) => {
-                        malformed.push(format!("evidence against {}: {error}", entry.fp_btc_pk_hex))
+        let followed = self
+            .follow(request, |response| {
+                for entry in &response.evidences {
+                    match decode_evidence(entry) {
+                        Ok(evidence) if evidence.height < from => {}
+                        Ok(evidence) => {
+                            first.entry(evidence.finality_provider).or_insert(evidence);
+                        }
+                        Err(error) => {
+                            malformed.push(format!("evidence against {}: {error}", entry.fp_btc_pk_hex))
+                        }
                     }
                 }
-            }
-            (response.evidences.len(), response.pagination)
-        })
-        .await?;
+                (response.evidences.len(), response.pagination)
+            })
+            .await?;
+        followed.tell(&mut malformed);
         malformed.sort_unstable();
         malformed.dedup();
         Ok(Listing { items: first.into_values().collect(), malformed })

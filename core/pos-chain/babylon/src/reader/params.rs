@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     convert::{
+        InvalidField, Problem,
         bytes::required,
         headers::decode_light_client_header,
         params::{decode_checkpoint_params, decode_finality_params, decode_staking_params},
@@ -26,26 +27,38 @@ use btc_staking_pos_chain::{
     ChainError, CheckpointParams, ErrorKind, FinalityParams, LightClientHeader, LightClientReader,
     ParamsReader, Result,
 };
-use btc_staking_protocol::params::{ParamsVersion, StakingParams};
+use btc_staking_protocol::{
+    committee::InvalidCommittee,
+    params::{ParamsVersion, StakingParams},
+};
 
 #[async_trait]
 impl ParamsReader for BabylonReader {
     async fn fetch_staking_params(&self) -> Result<Vec<StakingParams>> {
         let mut stored = Vec::new();
         let request = |page| QueryParamsVersionsRequest { pagination: Some(page) };
-        self.follow(request, |response| {
-            let count = response.params.len();
-            stored.extend(response.params);
-            (count, response.pagination)
-        })
-        .await?;
+        let followed = self
+            .follow(request, |response| {
+                let count = response.params.len();
+                stored.extend(response.params);
+                (count, response.pagination)
+            })
+            .await?;
+        followed.require_all()?;
         let mut versions = Vec::new();
         for (index, entry) in stored.iter().enumerate() {
             let params = entry.params.clone().unwrap_or_default();
-            let params = decode_staking_params(ParamsVersion(entry.version), &params)
-                .map_err(|error| error.within(&format!("params[{index}]")))
-                .map_err(malformed::<QueryParamsVersionsRequest>)?;
-            versions.push(params);
+            match decode_staking_params(ParamsVersion(entry.version), &params) {
+                Ok(params) => versions.push(params),
+                Err(error) if is_unreachable_quorum(&error) => {
+                    let version = entry.version;
+                    tracing::warn!(version, "params version is skipped, no stake under it can work: {error}");
+                }
+                Err(error) => {
+                    let error = error.within(&format!("params[{index}]"));
+                    return Err(malformed::<QueryParamsVersionsRequest>(error));
+                }
+            }
         }
         versions.sort_by_key(|params| params.version);
         Ok(versions)
@@ -76,6 +89,12 @@ impl ParamsReader for BabylonReader {
         decode_finality_params(&response.params.unwrap_or_default())
             .map_err(malformed::<FinalityParamsRequest>)
     }
+}
+
+/// The chain accepts a quorum above the number of members (`chain.md` 4): under such a version no stake is ever verified,
+/// so nothing is missed without it, while the versions beside it hold.
+fn is_unreachable_quorum(error: &InvalidField) -> bool {
+    matches!(error.problem, Problem::Committee(InvalidCommittee::Quorum { quorum: 1.., .. }))
 }
 
 #[async_trait]

@@ -82,6 +82,33 @@ pub(crate) fn broken(asked: &str, why: impl std::fmt::Display) -> ChainError {
     ChainError::new(ErrorKind::Broken, format!("{asked}: {why}"))
 }
 
+/// How far a list was read.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Followed {
+    /// To its end.
+    All,
+    /// To a limit; says which.
+    Cut(String),
+}
+
+impl Followed {
+    /// Tells a listing what it lacks: the members read are as good as they would be with the others.
+    pub(super) fn tell(self, malformed: &mut Vec<String>) {
+        if let Self::Cut(why) = self {
+            malformed.push(why);
+        }
+    }
+
+    /// Refuses a list that is only of use whole.
+    pub(super) fn require_all(self) -> Result<()> {
+        match self {
+            Self::All => Ok(()),
+            Self::Cut(why) => Err(ChainError::new(ErrorKind::Broken, why)),
+        }
+    }
+}
+
 impl BabylonReader {
     /// Asks for something that is always there.
     pub(super) async fn query<Q: Query>(&self, request: &Q) -> Result<Q::Response> {
@@ -96,33 +123,36 @@ impl BabylonReader {
         ask(self.rpc.as_ref(), request).await
     }
 
-    /// Follows a list to its end. `request` builds the request of a page; `take` hands its members over and returns how
-    /// many there were and the chain's page information.
+    /// Follows a list to its end, or to the limits. `request` builds the request of a page; `take` hands its members
+    /// over and returns how many there were and the chain's page information.
     pub(super) async fn follow<Q>(
         &self,
         request: impl Fn(PageRequest) -> Q + Send + Sync,
         mut take: impl FnMut(Q::Response) -> (usize, Option<PageResponse>) + Send,
-    ) -> Result<()>
+    ) -> Result<Followed>
     where
         Q: Query + Sync,
         Q::Response: Send,
     {
         let mut key = Vec::new();
-        let mut seen = 0usize;
+        let (mut seen, mut bytes) = (0usize, 0u64);
         loop {
             let page = PageRequest { key: key.clone(), limit: self.limits.page, ..PageRequest::default() };
-            let (count, next) = take(self.query(&request(page)).await?);
+            let response = self.query(&request(page)).await?;
+            bytes = bytes.saturating_add(u64::try_from(response.encoded_len()).unwrap_or(u64::MAX));
+            let (count, next) = take(response);
             seen = seen.saturating_add(count);
-            if seen > self.limits.total {
-                return Err(broken(Q::PATH, format!("list has more than {} members", self.limits.total)));
-            }
             let next = next.unwrap_or_default().next_key;
             if next.is_empty() {
-                return Ok(());
+                return Ok(Followed::All);
             }
             // A page is only left when it is full, so one without members cannot have a next.
             if next == key || count == 0 {
                 return Err(broken(Q::PATH, "list does not move on"));
+            }
+            if seen >= self.limits.total || bytes >= self.limits.bytes {
+                let read = format!("list goes on behind its first {seen} members of {bytes} bytes");
+                return Ok(Followed::Cut(format!("{}: {read}", Q::PATH)));
             }
             key = next;
         }

@@ -32,7 +32,11 @@ use std::collections::BTreeMap;
 
 fn reader() -> (Arc<FakeRpc>, BabylonReader) {
     let rpc = Arc::new(FakeRpc::default());
-    let reader = BabylonReader::new(Arc::<FakeRpc>::clone(&rpc)).with_limits(Limits { page: 2, total: 6 });
+    let reader = BabylonReader::new(Arc::<FakeRpc>::clone(&rpc)).with_limits(Limits {
+        page: 2,
+        total: 6,
+        bytes: 10_000,
+    });
     (rpc, reader)
 }
 fn provider() -> FinalityProviderPublicKey {
@@ -159,17 +163,71 @@ async fn a_list_is_followed_by_key_to_its_end() {
 }
 
 #[tokio::test]
-async fn a_list_that_does_not_end_or_does_not_move_is_an_error() {
+async fn a_list_beyond_the_limits_is_what_was_read_and_a_note() {
+    let (rpc, reader) = reader();
+    let member =
+        |size| FinalityProviderResponse { addr: "x".repeat(size), ..FinalityProviderResponse::default() };
+    for (size, read) in [(1, 6), (3_000, 4)] {
+        for number in 0..10u8 {
+            let response = QueryFinalityProvidersResponse {
+                finality_providers: vec![member(size); 2],
+                pagination: page(&[number]),
+            };
+            rpc.answer::<QueryFinalityProvidersRequest>(answered(&response));
+        }
+        let listing = reader.fetch_finality_providers().await.unwrap();
+        // None of these members converts, so each is a note of its own.
+        assert_eq!(listing.malformed.len(), read + 1);
+        assert!(
+            listing.malformed[read].contains(&format!("first {read} members")),
+            "{:?}",
+            listing.malformed
+        );
+        rpc.script().answers.clear();
+    }
+}
+
+#[tokio::test]
+async fn params_whose_quorum_cannot_be_reached_are_skipped_and_others_that_are_wrong_are_not() {
+    let (rpc, reader) = reader();
+    type Params = proto::btcstaking::Params;
+    let params = Params {
+        covenant_pks: vec![provider().to_bytes().to_vec()],
+        covenant_quorum: 1,
+        min_staking_value_sat: 10_000,
+        max_staking_value_sat: 100_000_000,
+        min_staking_time_blocks: 100,
+        max_staking_time_blocks: 60_000,
+        slashing_pk_script: hex::decode("6a07626162796c6f6e").unwrap(),
+        min_slashing_tx_fee_sat: 1_000,
+        slashing_rate: "100000000000000000".into(),
+        unbonding_time_blocks: 50,
+        unbonding_fee_sat: 1_000,
+        min_commission_rate: "30000000000000000".into(),
+        delegation_creation_base_gas_fee: 1_000,
+        allow_list_expiration_height: 0,
+        btc_activation_height: 100,
+    };
+    let answer = |second: Params| {
+        let stored = [params.clone(), second, params.clone()];
+        let params =
+            (0..).zip(stored).map(|(version, params)| StoredParams { version, params: Some(params) });
+        answered(&QueryParamsVersionsResponse { params: params.collect(), pagination: None })
+    };
+    rpc.answer::<QueryParamsVersionsRequest>(answer(Params { covenant_quorum: 2, ..params.clone() }));
+    let versions = reader.fetch_staking_params().await.unwrap();
+    assert_eq!(versions.iter().map(|params| params.version.0).collect::<Vec<_>>(), [0, 2]);
+    rpc.answer::<QueryParamsVersionsRequest>(answer(Params { covenant_pks: Vec::new(), ..params.clone() }));
+    assert_eq!(reader.fetch_staking_params().await.unwrap_err().kind, ErrorKind::Broken);
+}
+
+#[tokio::test]
+async fn a_list_that_does_not_move_is_an_error() {
     let (rpc, reader) = reader();
     let many = |next: &[u8], count| QueryFinalityProvidersResponse {
         finality_providers: vec![FinalityProviderResponse::default(); count],
         pagination: page(next),
     };
-    for number in 0..10u8 {
-        rpc.answer::<QueryFinalityProvidersRequest>(answered(&many(&[number], 2)));
-    }
-    assert_eq!(reader.fetch_finality_providers().await.unwrap_err().kind, ErrorKind::Broken);
-    rpc.script().answers.clear();
     for _ in 0..2 {
         rpc.answer::<QueryFinalityProvidersRequest>(answered(&many(b"same", 1)));
     }

@@ -122,7 +122,7 @@ impl HttpRpc {
 fn node(url: &str, timeout: Duration) -> Result<Node, InvalidEndpoints> {
     let invalid = |error: tendermint_rpc::Error| InvalidEndpoints::Url {
         url: url.to_owned(),
-        reason: error.to_string(),
+        reason: words_of(&error.to_string()),
     };
     let parsed: Url = url.parse().map_err(invalid)?;
     let name = format!("{}:{}", parsed.host(), parsed.port());
@@ -130,6 +130,14 @@ fn node(url: &str, timeout: Duration) -> Result<Node, InvalidEndpoints> {
     let client =
         HttpClient::builder(http).compat_mode(CompatMode::V0_38).timeout(timeout).build().map_err(invalid)?;
     Ok(Node { name, client, checked: AtomicBool::new(false) })
+}
+
+/// What the client says and why, in one line. Its own text goes on with source paths and, where the environment asks for
+/// one, a backtrace, which say nothing to operators.
+fn words_of(report: &str) -> String {
+    let lines = report.lines().map(str::trim);
+    let told = lines.take_while(|line| *line != "Location:" && *line != "Stack backtrace:");
+    told.filter(|line| !line.is_empty() && *line != "Caused by:").collect::<Vec<_>>().join(": ")
 }
 
 fn failure(error: &tendermint_rpc::Error) -> RpcError {
@@ -142,9 +150,9 @@ fn failure(error: &tendermint_rpc::Error) -> RpcError {
         ErrorDetail::Http(_)
         | ErrorDetail::HttpRequestFailed(_)
         | ErrorDetail::Io(_)
-        | ErrorDetail::Timeout(_) => RpcError::Unreachable(error.to_string()),
+        | ErrorDetail::Timeout(_) => RpcError::Unreachable(words_of(&error.to_string())),
         // The enum is foreign and long; whatever else the client reports, the answer was not understood.
-        _ => RpcError::Malformed(error.to_string()),
+        _ => RpcError::Malformed(words_of(&error.to_string())),
     }
 }
 

@@ -193,3 +193,10 @@ fn endpoints_are_checked_before_use() {
     let bad = HttpRpc::new(&["what".to_owned()], Duration::from_secs(1));
     assert!(matches!(bad, Err(InvalidEndpoints::Url { url, .. }) if url == "what"));
 }
+
+#[test]
+fn an_error_is_told_in_one_line_without_source_paths() {
+    let report = "HTTP error\n\nCaused by:\n    tcp connect error\n\nLocation:\n    /src/eyre.rs:10:9\n\nStack backtrace:\n 0: main\n";
+    assert_eq!(words_of(report), "HTTP error: tcp connect error");
+    assert_eq!(words_of("plain"), "plain");
+}

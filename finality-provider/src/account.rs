@@ -7,7 +7,7 @@ use bitcoin::{
     secp256k1::SECP256K1,
 };
 use thiserror::Error;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Purpose, coin type of Cosmos, account; all hardened. Then change and index, both 0.
 const HARDENED: [u32; 3] = [44, 118, 0];
@@ -35,11 +35,17 @@ pub fn secret_of_mnemonic(phrase: &str) -> Result<Zeroizing<[u8; 32]>, AccountEr
     let normal = [ChildNumber::Normal { index: 0 }; 2];
     for step in hardened.iter().chain(&normal) {
         let child = key.derive_priv(SECP256K1, step)?;
-        std::mem::replace(&mut key, child).private_key.non_secure_erase();
+        wipe(std::mem::replace(&mut key, child));
     }
     let secret = Zeroizing::new(key.private_key.secret_bytes());
-    key.private_key.non_secure_erase();
+    wipe(key);
     Ok(secret)
+}
+
+/// Overwrites an extended key as far as its type allows.
+fn wipe(mut key: Xpriv) {
+    key.private_key.non_secure_erase();
+    AsMut::<[u8; 32]>::as_mut(&mut key.chain_code).zeroize();
 }
 
 #[cfg(test)]

@@ -120,8 +120,12 @@ fn keys_are_made_and_imported_and_never_overwritten() {
     for which in ["eots", "account"] {
         let again = operator.run(&["keys", "import", "--which", which, "--from", "DIR/secret"]);
         assert_eq!(again, Exit::Refused.into());
-        operator.done(&["--json", "keys", "create", "--which", which, "--file", &format!("DIR/{which}.new")]);
-        let onto = operator.run(&["keys", "create", "--which", which, "--file", &format!("DIR/{which}.new")]);
+        let file = format!("DIR/{which}.new");
+        let create = ["--json", "keys", "create", "--which", which, "--file", &file];
+        assert_eq!(operator.run(&create), Exit::Usage.into(), "the words would be shown to nobody");
+        let create = ["--json", "keys", "create", "--show-phrase", "--which", which, "--file", &file];
+        operator.done(&create);
+        let onto = operator.run(&create);
         assert_eq!(onto, Exit::Refused.into());
     }
     operator.done(&["keys", "list"]);

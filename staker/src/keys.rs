@@ -20,7 +20,7 @@ use btc_staking_pos_chain::connect::AccountSecret;
 use btc_staking_protocol::keys::{StakerPublicKey, StakerSecret};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Account of the wallet's coins.
 const WALLET_ACCOUNT: u32 = 0;
@@ -121,7 +121,9 @@ impl Master {
     }
 
     fn derive(&self, path: &DerivationPath) -> Master {
-        Self(self.0.derive_priv(SECP256K1, path).expect(DERIVES))
+        // Step by step, so that every key on the way is wiped too.
+        path.into_iter()
+            .fold(Self(self.0), |key, step| Self(key.0.derive_priv(SECP256K1, &[*step]).expect(DERIVES)))
     }
 
     fn secret_bytes(&self) -> Zeroizing<[u8; 32]> {
@@ -132,6 +134,7 @@ impl Master {
 impl Drop for Master {
     fn drop(&mut self) {
         self.0.private_key.non_secure_erase();
+        AsMut::<[u8; 32]>::as_mut(&mut self.0.chain_code).zeroize();
     }
 }
 

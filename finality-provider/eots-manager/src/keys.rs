@@ -14,7 +14,7 @@ use btc_staking_protocol::{
     possession::ProofOfPossession,
 };
 use thiserror::Error;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Words of a new mnemonic.
 pub const MNEMONIC_WORDS: usize = 24;
@@ -74,6 +74,7 @@ impl EotsKey {
             Xpriv::new_master(NetworkKind::Main, seed.as_slice()).map_err(KeyError::Derivation)?;
         let secret = Zeroizing::new(master.private_key.secret_bytes());
         master.private_key.non_secure_erase();
+        AsMut::<[u8; 32]>::as_mut(&mut master.chain_code).zeroize();
         Self::from_secret_bytes(&secret)
     }
 

@@ -87,8 +87,19 @@ pub async fn register(
             max_change_rate: registration.commission_max_change_rate,
         },
     };
+    let address = account.account().clone();
     let message = ChainMessage::CreateFinalityProvider(Box::new(message));
-    send(message, account, output, &key, "registered").await
+    send(message, account, output, &key, "registered").await?;
+    // The chain says "registered already" of an account that has another provider, too.
+    if chain.fetch_finality_provider(&key).await.fail_with(Exit::Unreachable)?.is_none() {
+        return Err(Failure::new(
+            Exit::Rejected,
+            format!(
+                "{key} is not registered: account {address} belongs to another finality provider already"
+            ),
+        ));
+    }
+    Ok(())
 }
 
 pub async fn unjail(

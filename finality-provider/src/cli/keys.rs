@@ -16,7 +16,7 @@ use btc_staking_pos_chain::connect::{AccountSecret, Connector};
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use std::{
-    io::Read,
+    io::{IsTerminal, Read, Write},
     path::{Path, PathBuf},
 };
 use zeroize::Zeroizing;
@@ -35,6 +35,9 @@ pub enum Keys {
         /// Where to; by default the first configured file that does not exist.
         #[arg(long)]
         file: Option<PathBuf>,
+        /// Show the phrase even where standard output is no terminal.
+        #[arg(long)]
+        show_phrase: bool,
     },
     /// Take over a key: a BIP-39 phrase, or 64 hexadecimal digits that are kept exactly as they are.
     Import {
@@ -70,14 +73,18 @@ pub fn run(
     connector: &dyn Connector,
 ) -> Result<(), Failure> {
     match command {
-        Keys::Create { which, file } => {
+        Keys::Create { which, file, show_phrase } => {
+            if !show_phrase && !std::io::stdout().is_terminal() {
+                let unseen =
+                    "the phrase would be shown to nobody: run this on a terminal, or add --show-phrase";
+                return Err(Failure::new(Exit::Usage, unseen));
+            }
             let file = target(config, which, file)?;
             let mut entropy = Zeroizing::new([0; MNEMONIC_ENTROPY_BYTES]);
             OsEntropy.fill(&mut *entropy)?;
             let phrase = mnemonic_from_entropy(&entropy);
             let known_by = store(config, which, &file, &phrase, passphrase, connector)?;
-            print_created(&file, known_by, &phrase, output);
-            Ok(())
+            print_created(&file, known_by, &phrase, output)
         }
         Keys::Import { which, file, from } => {
             let file = target(config, which, file)?;
@@ -187,12 +194,22 @@ fn print(file: &Path, (name, value): KnownBy, output: Output) {
     }
 }
 
-fn print_created(file: &Path, (name, value): KnownBy, phrase: &str, output: Output) {
+/// Shows the phrase once. Written out piece by piece, so that no copy of it stays behind in a buffer of ours.
+fn print_created(file: &Path, (name, value): KnownBy, phrase: &str, output: Output) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
     match output {
-        Output::Json => println!("{}", json!({"file": file, name: value, "mnemonic": phrase})),
+        // The words are plain lower-case letters and spaces and need no escaping.
+        Output::Json => {
+            write!(out, "{{\"file\":{},\"{name}\":{},\"mnemonic\":\"", json!(file), json!(value))?;
+            out.write_all(phrase.as_bytes())?;
+            writeln!(out, "\"}}")?;
+        }
         Output::Text => {
-            println!("{value}");
-            println!("Write these words down; they are the key and are not shown again:\n{phrase}");
+            writeln!(out, "{value}")?;
+            writeln!(out, "Write these words down; they are the key and are not shown again:")?;
+            out.write_all(phrase.as_bytes())?;
+            writeln!(out)?;
         }
     }
+    Ok(())
 }

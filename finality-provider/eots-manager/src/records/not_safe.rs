@@ -83,7 +83,7 @@ pub enum OpenError {
     /// Bytes are wrong.
     #[error(
         "the sign records at {path} are damaged at record {record}: {what}; do not start with them: \
-         restore the newest copy and raise its watermark above the highest vote on the chain"
+         put back the newest whole copy together with its anchor file"
     )]
     Damaged {
         /// The file.

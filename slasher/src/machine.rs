@@ -48,6 +48,10 @@ pub struct Machine {
     parked: BTreeSet<Task>,
     /// Lowest height at which something may have been missed.
     gap: Option<BtcHeight>,
+    /// Tip under which a block of the gap was not to be had.
+    unreadable_under: Option<BtcHeight>,
+    /// Tip under which a stake was last looked for that the chain has proven and Bitcoin did not show.
+    sought: BTreeMap<Txid, BtcHeight>,
     /// Whether a block came or went since the start: stakes met from then on may have been missed in it.
     moved: bool,
     /// Slashing transactions that gave a key away before a restart, by stake; settled once the stake is known.
@@ -69,6 +73,8 @@ impl Machine {
             in_flight: BTreeSet::new(),
             parked: BTreeSet::new(),
             gap: None,
+            unreadable_under: None,
+            sought: BTreeMap::new(),
             moved: false,
             revealing: BTreeMap::new(),
             problems: BTreeSet::new(),
@@ -87,7 +93,17 @@ impl Machine {
                 self.revealing.extend(transactions);
                 self.look_for_revealed_secrets()
             }
-            Event::Found { confirmations, spends } => self.on_found(confirmations, spends),
+            Event::Found { confirmations, spends, unreadable } => {
+                self.gap = unreadable;
+                self.unreadable_under = unreadable.and(self.tip).map(|tip| tip.height);
+                let mut actions = self.on_found(confirmations, spends);
+                actions.extend(unreadable.and_then(|height| {
+                    self.problem(format!(
+                        "the bitcoin node no longer has block {height}: stakes in it cannot be found"
+                    ))
+                }));
+                actions
+            }
             Event::Forgotten(from) => self.on_forgotten(from),
             Event::ParamsRead(versions) => {
                 self.params.extend(versions.into_iter().map(|params| (params.version, params)));
@@ -113,8 +129,12 @@ impl Machine {
                 self.on_broadcast(staking_txid, output, outcome)
             }
             Event::Tick => {
-                let mut actions: Vec<Action> =
-                    self.gap.map(|from| Action::Rescan { from }).into_iter().collect();
+                // A block that was not to be had is asked for again with every new tip, the rest of a gap at once.
+                let waits = self
+                    .unreadable_under
+                    .is_some_and(|under| self.tip.is_some_and(|tip| tip.height == under));
+                let gap = self.gap.filter(|_| !waits);
+                let mut actions: Vec<Action> = gap.map(|from| Action::Rescan { from }).into_iter().collect();
                 actions.extend(self.tell_chain());
                 actions.extend(self.slash());
                 actions
@@ -209,7 +229,6 @@ impl Machine {
     }
 
     fn on_found(&mut self, confirmations: Vec<Confirmation>, spends: Vec<(OutPoint, Spend)>) -> Vec<Action> {
-        self.gap = None;
         let facts = confirmations
             .iter()
             .map(|c| WatchFact::Confirmed { txid: c.tx.compute_txid(), confirmation: c.clone() })
@@ -240,6 +259,7 @@ impl Machine {
         let known_before = self.stakes.len();
         for delegation in delegations {
             let txid = delegation.terms.staking_tx.compute_txid();
+            let unseen = self.proven_but_unseen(&txid, &delegation);
             if let Some(known) = self.stakes.get_mut(&txid) {
                 if known.delegation.status != delegation.status {
                     self.parked.remove(&Task::Activate(txid));
@@ -252,6 +272,7 @@ impl Machine {
                     }
                 }
                 known.delegation = delegation;
+                missed_from = lower(missed_from, unseen);
                 continue;
             }
             // A version not read yet: the delegation is told again with the next reading.
@@ -264,10 +285,7 @@ impl Machine {
                 }
             };
             let from = self.missed_from(&txid, &delegation);
-            missed_from = match (missed_from, from) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            };
+            missed_from = lower(missed_from, from);
             let stake = Stake { delegation, checked };
             stake.watch(&mut self.watch);
             self.stakes.insert(txid, stake);
@@ -295,10 +313,23 @@ impl Machine {
             Some(_) if !self.moved => None,
             Some(confirmation) => Some(confirmation.block.height),
             None => {
-                let recent = BtcHeight::new(self.tip?.height.to_u32().saturating_sub(LOOK_BACK));
-                Some(delegation.inclusion.map_or(recent, |inclusion| inclusion.start.min(recent)))
+                let recent = self.tip.map(|tip| {
+                    let recent = BtcHeight::new(tip.height.to_u32().saturating_sub(LOOK_BACK));
+                    self.light_client_tip.map_or(recent, |known_to_chain| known_to_chain.min(recent))
+                });
+                lower(recent, delegation.inclusion.map(|inclusion| inclusion.start))
             }
         }
+    }
+
+    /// Height to look at again for a stake that is on Bitcoin by the chain's word, at or below where we follow, and was
+    /// never seen there: it was met too late to be seen live. Once for every tip.
+    fn proven_but_unseen(&mut self, txid: &Txid, delegation: &Delegation) -> Option<BtcHeight> {
+        let start = delegation.inclusion?.start;
+        let tip = self.tip?.height;
+        let is_due =
+            self.stakes.contains_key(txid) && start <= tip && self.watch.confirmation(txid).is_none();
+        (is_due && self.sought.insert(*txid, tip) != Some(tip)).then_some(start)
     }
 
     fn on_evidence(&mut self, evidence: Evidence) -> Vec<Action> {
@@ -484,6 +515,14 @@ impl Machine {
             return None;
         }
         Some(Action::Report(Report::Problem(text)))
+    }
+}
+
+/// The lower of two heights that may be missing.
+fn lower(a: Option<BtcHeight>, b: Option<BtcHeight>) -> Option<BtcHeight> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
     }
 }
 

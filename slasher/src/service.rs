@@ -12,7 +12,7 @@ use crate::{
 use bitcoin::{Amount, OutPoint, Transaction, TxOut};
 use btc_staking_bitcoin_node::{
     follower::{Cursor, DEFAULT_WINDOW, FollowError, Follower},
-    ports::{BlockRef, BlockSource, BroadcastOutcome, Broadcaster, BurnLimit, NodeError, NodeErrorKind},
+    ports::{BlockRef, BlockSource, BroadcastOutcome, Broadcaster, BurnLimit, NodeError},
     watch::{Confirmation, Spend, WatchFact},
 };
 use btc_staking_daemon::{
@@ -283,8 +283,9 @@ impl<'s> Watcher<'s> {
         self.service.board.bitcoin.ok();
         // Each reading on its own: a chain that cannot list every stake still tells who signed twice, and the other way.
         let evidence = self.take_evidence(stop).await;
-        let delegations = self.take_delegations(stop).await;
+        // Before the stakes: how far the chain sees Bitcoin bounds where a new stake may lie.
         let tip = self.take_light_client_tip(stop).await;
+        let delegations = self.take_delegations(stop).await;
         self.step(Event::Tick, stop).await?;
         self.publish();
         evidence.and(delegations).and(tip)?;
@@ -402,7 +403,7 @@ impl<'s> Watcher<'s> {
                         self.service.board.bitcoin.degraded(error.to_string());
                         None
                     }
-                    found => Some(found?),
+                    found => found?,
                 },
             };
             if let Some(event) = result {
@@ -438,20 +439,22 @@ impl<'s> Watcher<'s> {
     }
 
     /// Looks at blocks from `from` up to where the follower stands for what was not under watch then.
-    async fn rescan(&self, from: BtcHeight, stop: &mut Stop) -> Result<Event, RoundError> {
+    ///
+    /// `None` before the first block was followed: the look is asked for again.
+    async fn rescan(&self, from: BtcHeight, stop: &mut Stop) -> Result<Option<Event>, RoundError> {
         let mut confirmations: Vec<Confirmation> = Vec::new();
         let mut spends: Vec<(OutPoint, Spend)> = Vec::new();
-        let Some(tip) = self.follower.cursor().tip() else {
-            return Ok(Event::Found { confirmations, spends });
-        };
+        let mut unreadable = None;
+        let Some(tip) = self.follower.cursor().tip() else { return Ok(None) };
         tracing::info!(%from, to = %tip.height, "looking for known stakes in earlier blocks");
         let mut scratch = self.machine.watch().clone();
         for height in from.to_u32()..=tip.height.to_u32() {
             let height = BtcHeight::new(height);
             let Some(hash) = stop.race(self.service.bitcoin.fetch_block_hash(height)).await?? else { break };
             let Some(block) = stop.race(self.service.bitcoin.fetch_block(&hash)).await?? else {
-                let text = format!("block {hash} at height {height} is pruned, stakes in it cannot be found");
-                return Err(NodeError::new(NodeErrorKind::Misconfigured, text).into());
+                // One pruned block must not hide what the others hold.
+                unreadable = unreadable.or(Some(height));
+                continue;
             };
             let event = btc_staking_bitcoin_node::follower::ChainEvent::Connected {
                 block_ref: BlockRef { height, hash },
@@ -468,7 +471,7 @@ impl<'s> Watcher<'s> {
                 tracing::info!(%height, to = %tip.height, "looking");
             }
         }
-        Ok(Event::Found { confirmations, spends })
+        Ok(Some(Event::Found { confirmations, spends, unreadable }))
     }
 
     fn publish(&self) {

@@ -45,6 +45,8 @@ pub enum Event {
         confirmations: Vec<Confirmation>,
         /// Spends of watched outputs.
         spends: Vec<(OutPoint, Spend)>,
+        /// Lowest height whose block the node no longer has: what is in it cannot be found there.
+        unreadable: Option<BtcHeight>,
     },
     /// Slashing transactions recorded before a restart, each of which gave a provider's key away.
     RevealedBefore(Vec<(Txid, Transaction)>),

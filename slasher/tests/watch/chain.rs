@@ -1,8 +1,10 @@
 //! What the chain is told: activations and spends.
 
 use crate::bench::*;
+use btc_staking_bitcoin_node::ports::BlockSource;
 use btc_staking_pos_chain::{ErrorKind, MessageOutcome, Refusal, RefusalKind};
 use btc_staking_protocol::delegation::DelegationStatus;
+use btc_staking_protocol::delegation::{InclusionHeights, SlashedOutput};
 
 #[tokio::test]
 async fn a_stake_is_activated_when_k_deep_and_not_before() {
@@ -136,4 +138,55 @@ async fn a_spend_in_a_block_read_while_the_chain_did_not_list_the_stake_is_found
     bench.chain.update(|state| state.delegations.insert(stake.txid(), delegation));
     bench.round(&mut watcher).await;
     assert_eq!(bench.status(&stake), DelegationStatus::Unbonded);
+}
+
+#[tokio::test]
+async fn a_stake_met_long_after_it_was_mined_is_found_once_the_chain_has_its_proof() {
+    let mut bench = Bench::new().await;
+    let provider = Provider::new("provider");
+    let stake = bench.stake("holder", &provider);
+    let delegation = bench.chain.update(|state| state.delegations.remove(&stake.txid()).unwrap());
+    let service = bench.service();
+    let mut watcher = bench.watch(&service).await;
+    bench.confirm(&[&stake]).await;
+    let mined_at = bench.bitcoin.fetch_tip().await.unwrap().height;
+    bench.mine(60).await;
+    bench.round(&mut watcher).await;
+    // Only now the chain tells of it, without saying where it is on Bitcoin, further back than anybody would look.
+    bench.chain.update(|state| state.delegations.insert(stake.txid(), delegation));
+    bench.round(&mut watcher).await;
+    assert!(watcher.machine().watch().confirmation(&stake.txid()).is_none());
+    // Somebody else proves it.
+    bench.chain.update(|state| {
+        let delegation = state.delegations.get_mut(&stake.txid()).unwrap();
+        delegation.status = DelegationStatus::Active;
+        let end = mined_at.checked_add(u32::from(delegation.terms.staking_time.blocks())).unwrap();
+        delegation.inclusion = Some(InclusionHeights { start: mined_at, end });
+    });
+    bench.convict(&provider);
+    bench.round(&mut watcher).await;
+    bench.mine(1).await;
+    assert!(bench.is_confirmed(&stake.slashing_txid(SlashedOutput::Staking)).await);
+}
+
+#[tokio::test]
+async fn a_first_start_while_the_chain_lists_nothing_finds_old_stakes_later() {
+    let mut bench = Bench::new().await;
+    let provider = Provider::new("provider");
+    let stake = bench.stake("holder", &provider);
+    bench.confirm(&[&stake]).await;
+    bench.mine(K).await;
+    bench.one_look_after_a_restart().await;
+    bench.mine(300).await;
+    let other = tempfile::tempdir().unwrap();
+    let service = bench.service_over(btc_staking_slasher::records::Records::open(other.path()).unwrap());
+    // It begins near the tip, and the listing comes back before the first block is followed.
+    bench.chain.update(|state| state.listing_fault = Some(btc_staking_pos_chain::ErrorKind::Transient));
+    let mut watcher = bench.watch(&service).await;
+    bench.chain.update(|state| state.listing_fault = None);
+    bench.convict(&provider);
+    bench.round(&mut watcher).await;
+    bench.round(&mut watcher).await;
+    bench.mine(1).await;
+    assert!(bench.is_confirmed(&stake.slashing_txid(SlashedOutput::Staking)).await);
 }

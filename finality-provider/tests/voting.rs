@@ -18,7 +18,7 @@ use btc_staking_finality_provider::{
     machine::planner::Plan,
     meters::Meters,
     records::Records,
-    service::{Provider, Settings, run_planner, run_voter},
+    service::{Guard, Provider, Settings, run_planner, run_voter},
     status::{Board, ProviderStatus},
 };
 use btc_staking_pos_chain::{
@@ -98,6 +98,7 @@ fn block_with_power(chain: &ScriptedChain, height: u64) {
 struct Running {
     board: Board,
     metrics: Metrics,
+    health: Health,
     stop: StopSource,
     tasks: Vec<JoinHandle<Result<(), TaskError>>>,
 }
@@ -110,10 +111,12 @@ fn start(directory: &Path, chain: &ScriptedChain) -> Running {
     let manager = EotsManager::new(SignRecords::open(directory).unwrap(), [eots_key()]);
     let subject = Subject { finality_provider: key(), chain_id: "bbn-1".parse().unwrap() };
     let (board, metrics, stop) = (Board::default(), Metrics::new("fp"), StopSource::new());
+    let health = Health::new();
     board.add(&subject);
     let provider = Arc::new(Provider {
         subject,
         manager: Arc::new(manager),
+        guard: Guard::default(),
         chain: Arc::new(chain.clone()),
         submitter: Arc::new(chain.submitter(account())),
         records: Records::open(directory).unwrap(),
@@ -126,7 +129,7 @@ fn start(directory: &Path, chain: &ScriptedChain) -> Running {
         },
         board: board.clone(),
         meters: Meters::register(&metrics).unwrap(),
-        health: Health::new().check("voting"),
+        health: health.check("voting"),
         clock: Arc::new(SystemClock::new()),
         entropy: Arc::new(SeededEntropy::new(1)),
     });
@@ -134,7 +137,7 @@ fn start(directory: &Path, chain: &ScriptedChain) -> Running {
     let (voter, planner) = (task(stop.stop()), task(stop.stop()));
     let tasks =
         vec![tokio::spawn(run_voter(voter.0, voter.1)), tokio::spawn(run_planner(planner.0, planner.1))];
-    Running { board, metrics, stop, tasks }
+    Running { board, metrics, health, stop, tasks }
 }
 
 impl Running {
@@ -386,6 +389,60 @@ async fn with_records_older_than_the_chain_nothing_is_signed_up_to_the_chains_hi
     running.end().await;
     let sent: Vec<u64> = votes_sent(&chain).iter().map(|vote| vote.message.height.to_u64()).collect();
     assert_eq!(sent, [104]);
+}
+
+#[tokio::test]
+async fn what_a_syncing_node_says_is_not_taken_for_the_chains_highest_vote() {
+    let (directory, chain) = (tempfile::tempdir().unwrap(), chain());
+    chain.update(|state| state.head.catching_up = true);
+    let running = start(directory.path(), &chain);
+    until("it is noticed", || running.status().reason_code.as_deref() == Some("node_syncing")).await;
+    assert!(chain.submitted().is_empty(), "nothing is signed before the comparison");
+    chain.update(|state| {
+        state.head.catching_up = false;
+        state.finality_providers.get_mut(&key()).unwrap().highest_voted_height = h(103);
+    });
+    until("randomness is there", || is_committed(&chain)).await;
+    for height in 100..=104 {
+        block_with_power(&chain, height);
+    }
+    until("the block above is voted on", || has_voted(&chain, 104)).await;
+    running.end().await;
+    let sent: Vec<u64> = votes_sent(&chain).iter().map(|vote| vote.message.height.to_u64()).collect();
+    assert_eq!(sent, [104]);
+}
+
+#[tokio::test]
+async fn a_vote_of_the_key_that_is_not_in_the_records_stops_signing_with_it() {
+    let (directory, chain) = (tempfile::tempdir().unwrap(), chain());
+    let running = start_committed(directory.path(), &chain).await;
+    block_with_power(&chain, 100);
+    until("it votes", || has_voted(&chain, 100) && running.status().voting).await;
+    assert!(running.health.report().alive);
+    let commitments = chain.submitted().len();
+    // Another signer voted, and blocks come that this one would vote on.
+    chain.update(|state| {
+        state.finality_providers.get_mut(&key()).unwrap().highest_voted_height = h(104);
+        for height in 101..=105 {
+            state.push_block(h(height), app_hash(height));
+            state.set_power(h(height), key(), 1_000);
+        }
+    });
+    until("it is noticed", || running.status().reason_code.as_deref() == Some("other_signer")).await;
+    assert!(!running.health.report().alive);
+    // For good, also when the vote is gone, new blocks come and randomness runs out.
+    chain.update(|state| {
+        state.finality_providers.get_mut(&key()).unwrap().highest_voted_height = h(100);
+        state.push_block(h(135), app_hash(135));
+        state.set_power(h(135), key(), 1_000);
+    });
+    let reads = chain.reads();
+    until("more rounds have passed", || chain.reads() > reads + 50).await;
+    assert!(!running.status().voting);
+    running.end().await;
+    let sent: Vec<u64> = votes_sent(&chain).iter().map(|vote| vote.message.height.to_u64()).collect();
+    assert_eq!(sent, [100]);
+    assert_eq!(chain.submitted().len(), commitments, "no randomness is committed either");
 }
 
 #[tokio::test]

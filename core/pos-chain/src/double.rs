@@ -162,6 +162,7 @@ struct Shared {
     outcomes: VecDeque<MessageOutcome>,
     read_faults: VecDeque<ErrorKind>,
     submit_faults: VecDeque<ErrorKind>,
+    reads: u64,
 }
 
 impl ScriptedChain {
@@ -173,6 +174,7 @@ impl ScriptedChain {
             outcomes: VecDeque::new(),
             read_faults: VecDeque::new(),
             submit_faults: VecDeque::new(),
+            reads: 0,
         };
         Self { shared: Arc::new(Mutex::new(shared)) }
     }
@@ -204,6 +206,11 @@ impl ScriptedChain {
         self.lock().outcomes.push_back(outcome);
     }
 
+    /// Number of reads so far, failed ones included: a test sees by it that rounds have passed.
+    pub fn reads(&self) -> u64 {
+        self.lock().reads
+    }
+
     /// Everything sent so far, in order, failed submissions included.
     pub fn submitted(&self) -> Vec<Submitted> {
         self.lock().submitted.clone()
@@ -226,6 +233,7 @@ impl ScriptedChain {
 
     fn read<R>(&self, what: &str, answer: impl FnOnce(&ChainState) -> Result<R>) -> Result<R> {
         let mut shared = self.lock();
+        shared.reads += 1;
         if let Some(kind) = shared.read_faults.pop_front() {
             return Err(ChainError::new(kind, format!("scripted fault of {what}")));
         }

@@ -5,7 +5,7 @@ use crate::{
     config::Config,
     meters::Meters,
     records::Records,
-    service::{Provider, Settings, run_planner, run_voter},
+    service::{Guard, Provider, Settings, run_planner, run_voter},
     status::Board,
 };
 use axum::{Json, Router, routing::get};
@@ -69,6 +69,7 @@ pub async fn start(
         let provider = Provider {
             subject,
             manager: Arc::clone(&manager),
+            guard: Guard::default(),
             chain: Arc::clone(&chain),
             submitter: Arc::clone(&submitter),
             records: records.clone(),

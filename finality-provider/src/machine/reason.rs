@@ -32,6 +32,19 @@ pub enum Reason {
     /// For good.
     #[error("the finality provider is slashed, it can never vote again")]
     Slashed,
+    /// Somebody else signs with the key.
+    #[error(
+        "the chain has a vote of this key for height {} but the sign records end at height {}: another signer holds the \
+         key, so this one signs nothing more; stop one of the two, then restart this process",
+        voted.to_u64(),
+        recorded.to_u64()
+    )]
+    OtherSigner {
+        /// Highest height voted on, says the chain.
+        voted: PosHeight,
+        /// Highest height in the sign records.
+        recorded: PosHeight,
+    },
     /// Until unjailed.
     #[error("the finality provider is jailed; run the unjail command when the jail time is over")]
     Jailed,
@@ -91,6 +104,7 @@ impl Reason {
         "node_behind",
         "not_registered",
         "slashed",
+        "other_signer",
         "jailed",
         "not_activated",
         "no_power",
@@ -110,6 +124,7 @@ impl Reason {
             Self::NodeBehind { .. } => "node_behind",
             Self::NotRegistered => "not_registered",
             Self::Slashed => "slashed",
+            Self::OtherSigner { .. } => "other_signer",
             Self::Jailed => "jailed",
             Self::NotActivated => "not_activated",
             Self::NoPower { .. } => "no_power",

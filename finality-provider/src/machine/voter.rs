@@ -78,6 +78,13 @@ pub enum Event {
     Observed(Box<Observation>),
     /// A round could not begin.
     Unreachable(String),
+    /// The chain has a vote above the sign records that this signer did not make. The voter ends.
+    OtherSigner {
+        /// Highest height voted on, says the chain.
+        voted: PosHeight,
+        /// Highest height in the sign records.
+        recorded: PosHeight,
+    },
     /// The round's questions were answered, or could not be.
     Answered(Vec<(PosHeight, Answer)>),
     /// Votes came to an end.
@@ -155,6 +162,7 @@ pub struct Voter {
     last_powerless: Option<PosHeight>,
     last_given_up: Option<(PosHeight, String)>,
     slashed: bool,
+    other_signer: Option<Reason>,
 }
 
 impl Voter {
@@ -171,17 +179,22 @@ impl Voter {
             last_powerless: None,
             last_given_up: None,
             slashed: false,
+            other_signer: None,
         }
     }
 
     /// Takes in an event and says what to do.
     pub fn on_event(&mut self, event: Event) -> Vec<Action> {
-        if self.slashed {
+        if self.slashed || self.other_signer.is_some() {
             return Vec::new();
         }
         match event {
             Event::Unreachable(detail) => {
                 self.trouble = Some(Reason::Unreachable(detail));
+                Vec::new()
+            }
+            Event::OtherSigner { voted, recorded } => {
+                self.other_signer = Some(Reason::OtherSigner { voted, recorded });
                 Vec::new()
             }
             Event::Observed(observation) => self.on_observed(*observation),
@@ -194,6 +207,9 @@ impl Voter {
     pub fn reason(&self) -> Option<Reason> {
         if self.slashed {
             return Some(Reason::Slashed);
+        }
+        if self.other_signer.is_some() {
+            return self.other_signer.clone();
         }
         let held_up = || self.waiting().filter(|(height, _)| self.last_voted < Some(*height));
         self.trouble.clone().or_else(|| held_up().map(|(_, reason)| reason)).or_else(|| self.idle_reason())

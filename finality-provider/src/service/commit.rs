@@ -47,6 +47,9 @@ async fn run_round(provider: &Arc<Provider>, planner: &mut Planner) -> Result<Ro
     let Ok(observation) = observe(provider).await else { return Ok(Round::Failed) };
     let Some(observation) = observation else { return Ok(Round::Quiet) };
     let key = &provider.subject.finality_provider;
+    if !provider.guard.may_sign() {
+        return Ok(Round::Quiet);
+    }
     provider.meters.show_planner(key, planner, observation.committed_until);
     let mut round = Round::Quiet;
     for Action::Announce(range) in planner.on_event(Event::Observed(observation)) {

@@ -2,12 +2,14 @@
 //!
 //! Every question to the chain has a deadline, and no failure of a node or of the network ends a task: it is shown as
 //! the reason on the board and tried again after a backoff. One kind of failure stops the process: a record that could
-//! not be made durable.
+//! not be made durable. A vote of the key that this signer did not make ends its signing, see [`Guard`].
 
 mod commit;
+mod guard;
 mod vote;
 
 pub use commit::run_planner;
+pub use guard::{Finding, ForeignVote, Guard};
 pub use vote::run_voter;
 
 use crate::{meters::Meters, records::Records, status::Board};
@@ -43,6 +45,8 @@ pub struct Provider {
     pub subject: Subject,
     /// The signer.
     pub manager: Arc<EotsManager>,
+    /// Whether the key may sign.
+    pub guard: Guard,
     /// The chain.
     pub chain: Arc<dyn PosChain>,
     /// The account that pays.

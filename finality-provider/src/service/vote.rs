@@ -1,9 +1,10 @@
 //! The task that votes.
 
-use super::{Provider, records_failed, retry_policy, store_failed, unless_fatal};
+use super::{Finding, ForeignVote, Provider, records_failed, retry_policy, store_failed, unless_fatal};
 use crate::{
     machine::{
         answer::{Answer, Verdict, answer, verdict},
+        reason::Reason,
         voter::{Action, Ballot, Event, Observation, Question, Standing, Voter},
     },
     records::LastVote,
@@ -36,7 +37,7 @@ const PARAMS_ROUNDS: u32 = 100;
 pub async fn run_voter(provider: Arc<Provider>, mut stop: Stop) -> Result<(), TaskError> {
     let last_vote = provider.records.last_vote(&provider.subject).map_err(store_failed)?;
     let voter = Voter::new(provider.settings.batch, last_vote.map(|vote| vote.height));
-    let mut task = VoterTask { provider, voter, params: None, anchored: false };
+    let mut task = VoterTask { provider, voter, params: None };
     let mut backoff = Backoff::new(retry_policy(&task.provider.settings));
     while !stop.is_stopping() {
         let wait = match task.run_round(&stop).await? {
@@ -63,7 +64,6 @@ struct VoterTask {
     provider: Arc<Provider>,
     voter: Voter,
     params: Option<(FinalityParams, u32)>,
-    anchored: bool,
 }
 
 impl VoterTask {
@@ -75,7 +75,11 @@ impl VoterTask {
                 return Ok(Round::Unreachable);
             }
         };
-        self.anchor(&observation).await?;
+        self.compare(&observation).await?;
+        if let Some(ForeignVote { voted, recorded }) = self.provider.guard.stopped_by() {
+            self.voter.on_event(Event::OtherSigner { voted, recorded });
+            return Ok(Round::Done);
+        }
         let mut actions: VecDeque<_> = self.voter.on_event(Event::Observed(Box::new(observation))).into();
         while let Some(action) = actions.pop_front() {
             if stop.is_stopping() {
@@ -124,25 +128,35 @@ impl VoterTask {
         })
     }
 
-    /// Before the first signature: if the chain has a vote of ours above everything in the sign records, then these are
-    /// not the records that vote was made under, and nothing up to its height may be signed.
-    async fn anchor(&mut self, observation: &Observation) -> Result<(), TaskError> {
-        let Some(standing) = observation.standing.filter(|_| !self.anchored) else { return Ok(()) };
-        let voted = standing.highest_voted;
+    /// Compares the chain's votes of this key with the sign records, unless the node is syncing and so cannot know them.
+    async fn compare(&self, observation: &Observation) -> Result<(), TaskError> {
+        let Some(standing) = observation.standing.filter(|_| !observation.syncing) else { return Ok(()) };
         let provider = &self.provider;
         let recorded = provider.manager.records().highest(&provider.subject).unwrap_or(PosHeight::new(0));
-        if voted > recorded {
-            tracing::error!(
-                finality_provider = %provider.subject.finality_provider,
-                pos_height = voted.to_u64(),
-                recorded = recorded.to_u64(),
-                "the chain has a vote that is not in the sign records; nothing is signed up to its height"
-            );
-            let raise = move |p: &Provider| p.manager.records().record_watermark(&p.subject, voted);
-            provider.sign(raise).await?.map_err(records_failed)?;
+        match provider.guard.compare(standing.highest_voted, recorded) {
+            Finding::Nothing => Ok(()),
+            Finding::Raise(ForeignVote { voted, recorded }) => {
+                tracing::error!(
+                    finality_provider = %provider.subject.finality_provider,
+                    pos_height = voted.to_u64(),
+                    recorded = recorded.to_u64(),
+                    "the chain has a vote that is not in the sign records; nothing is signed up to its height"
+                );
+                let raise = move |p: &Provider| p.manager.records().record_watermark(&p.subject, voted);
+                provider.sign(raise).await?.map_err(records_failed)?;
+                provider.guard.open();
+                Ok(())
+            }
+            Finding::Stopped(ForeignVote { voted, recorded }) => {
+                tracing::error!(
+                    finality_provider = %provider.subject.finality_provider,
+                    pos_height = voted.to_u64(),
+                    recorded = recorded.to_u64(),
+                    "another signer holds this key: the chain has a vote this signer did not make; signing is stopped"
+                );
+                Ok(())
+            }
         }
-        self.anchored = true;
-        Ok(())
     }
 
     async fn answer_all(&self, questions: Vec<Question>) -> Vec<(PosHeight, Answer)> {
@@ -253,6 +267,7 @@ impl VoterTask {
         provider.meters.show_voter(&provider.subject.finality_provider, &self.voter);
         match self.voter.reason() {
             None => provider.health.ok(),
+            Some(reason @ Reason::OtherSigner { .. }) => provider.health.failed(reason.to_string()),
             Some(reason) => provider.health.degraded(reason.to_string()),
         }
     }
@@ -262,6 +277,10 @@ type Signed = Vec<(PosHeight, Result<SignedVote, Verdict>)>;
 
 /// Signs every ballot whose vote is safe; a refused one does not hold up the others.
 fn sign_all(provider: &Provider, ballots: &[Ballot]) -> Result<Signed, TaskError> {
+    if !provider.guard.may_sign() {
+        let refused = || Verdict::Later("the sign records were not compared with the chain yet".to_owned());
+        return Ok(ballots.iter().map(|ballot| (ballot.message.height, Err(refused()))).collect());
+    }
     let mut signed = Vec::with_capacity(ballots.len());
     for ballot in ballots {
         let commitment = CommittedRandomness {

@@ -16,7 +16,7 @@ use btc_staking_bitcoin_node::{
 use btc_staking_protocol::keys::{AccountAddress, StakerPublicKey};
 use btc_staking_store::{Batch, OpenError, Schema, Store, StoreError, Table};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::{collections::HashSet, path::Path};
 use thiserror::Error;
 
 /// Whose tables these are.
@@ -190,18 +190,25 @@ impl Records {
         })
     }
 
-    /// Stores a signed withdrawal, together with the wallet's changes. Durable on return.
+    /// Stores a signed withdrawal, together with the wallet's changes. Earlier ones that spend any of its outputs are
+    /// forgotten in the same commit: only the last order of the holder is ever sent again. Durable on return.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn record_withdrawal(&self, tx: &Transaction, wallet: Option<ChangeSet>) -> Result<(), StoreError> {
+        let spent: HashSet<OutPoint> = tx.input.iter().map(|input| input.previous_output).collect();
+        let is_superseded =
+            |earlier: &Transaction| earlier.input.iter().any(|input| spent.contains(&input.previous_output));
         self.store.commit(|batch| {
+            for earlier in self.withdrawals()?.iter().filter(|earlier| is_superseded(earlier)) {
+                batch.delete(&self.withdrawals, &earlier.compute_txid().to_byte_array())?;
+            }
             batch.put(&self.withdrawals, &tx.compute_txid().to_byte_array(), tx)?;
             self.put_wallet(batch, wallet)
         })
     }
 
-    /// Reads every withdrawal made.
+    /// Reads every withdrawal made that no later one superseded.
     ///
     /// # Errors
     /// [`StoreError`].

@@ -188,6 +188,7 @@ pub(super) fn withdraw_failure(error: CannotTakeBack) -> Failure {
         CannotTakeBack::Nothing(_)
         | CannotTakeBack::Already { .. }
         | CannotTakeBack::Build(_)
+        | CannotTakeBack::TooCheapToReplace { .. }
         | CannotTakeBack::FeeAbove { .. } => Exit::Refused,
         CannotTakeBack::Sign(_) => Exit::Bug,
         CannotTakeBack::Refused(refusal) => refusal_exit(refusal.kind),

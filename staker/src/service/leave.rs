@@ -2,17 +2,19 @@
 //!
 //! Both need Bitcoin, the key and our records, and nothing else: the staking chain may be gone. What can be withdrawn is
 //! decided by blocks of Bitcoin, never by what a chain calls expired. Every transaction is recorded with its witness
-//! before it is broadcast, and sent again, the very same one, when asked for again.
+//! before it is broadcast, and sent again, the very same one, when asked for again. A withdrawal to another address takes
+//! the place of an earlier one of the same outputs: it pays enough to push it out, and the earlier one is forgotten.
 
 use super::{CannotStake, Service, ServiceError};
 use crate::{
+    amount::display_feerate,
     keys::Keys,
     machine::Machine,
     position::{Position, Withdrawable},
     stake::Step,
     wallet::NextAddress,
 };
-use bitcoin::{Address, Amount, FeeRate, OutPoint, ScriptBuf, Transaction, Txid};
+use bitcoin::{Address, Amount, FeeRate, OutPoint, Script, ScriptBuf, Transaction, Txid};
 use btc_staking_bitcoin_node::{BroadcastOutcome, BroadcastRefusal, BurnLimit, UtxoView};
 use btc_staking_protocol::{
     delegation::CovenantSignatures,
@@ -117,6 +119,17 @@ pub enum CannotTakeBack {
         /// Largest fee allowed.
         max: Amount,
     },
+    /// An earlier withdrawal of the same outputs is under way, and this one would not push it out.
+    #[error(
+        "withdrawal {earlier} of the same outputs is under way, only one of {} sat/vB or more (--fee-rate) takes its place",
+        display_feerate(*least)
+    )]
+    TooCheapToReplace {
+        /// The earlier withdrawal.
+        earlier: Txid,
+        /// Least feerate that takes its place.
+        least: FeeRate,
+    },
     /// It cannot be signed.
     #[error("the withdrawal cannot be signed")]
     Sign(#[from] AssemblyError),
@@ -217,7 +230,8 @@ impl Service {
     }
 
     /// Takes back what can be taken back, in one transaction: records it, broadcasts it. Asked again before it
-    /// confirms, it broadcasts the recorded one again.
+    /// confirms, it broadcasts the recorded one again, unless another destination or a feerate is ordered: then a new
+    /// one takes its place, which pays enough for that.
     ///
     /// # Errors
     /// [`CannotTakeBack`].
@@ -233,7 +247,7 @@ impl Service {
             None => self.keep_unspent(self.list_ready(tip)?).await?,
         };
         let earlier = self.find_earlier(&ready)?;
-        if let (Some(earlier), None) = (&earlier, order.feerate) {
+        if let Some(earlier) = earlier.as_ref().filter(|earlier| is_same_order(&order, earlier)) {
             let outcome =
                 self.bitcoin.broadcast(earlier, BurnLimit::NONE).await.map_err(ServiceError::Node)?;
             if !matches!(outcome, BroadcastOutcome::Refused(_)) {
@@ -244,8 +258,16 @@ impl Service {
         if earlier.is_none() {
             self.check_unspent(&ready).await?;
         }
-        let feerate = self.fetch_feerate(order.feerate).await.map_err(CannotTakeBack::FeeRate)?;
+        let mut feerate = self.fetch_feerate(order.feerate).await.map_err(CannotTakeBack::FeeRate)?;
         let destination = self.choose_destination(order.destination, earlier.as_ref());
+        if let Some(earlier) = &earlier {
+            let least =
+                least_replacing_feerate(earlier, self.describe_withdrawal(earlier, &ready).fee, &destination);
+            if order.feerate.is_some_and(|asked| asked < least) {
+                return Err(CannotTakeBack::TooCheapToReplace { earlier: earlier.compute_txid(), least });
+            }
+            feerate = feerate.max(least);
+        }
         let inputs = ready.iter().map(|(_, withdrawable)| withdrawable.input.clone()).collect();
         let withdrawal = build_withdrawal(inputs, destination, feerate)?;
         let (fee, max) = (withdrawal.fee(), order.max_fee);
@@ -402,6 +424,27 @@ impl Service {
             inputs,
         }
     }
+}
+
+/// Whether an order asks for nothing else than what an earlier withdrawal of the same outputs does.
+fn is_same_order(order: &WithdrawalOrder, earlier: &Transaction) -> bool {
+    let pays = |address: &Address| {
+        earlier.output.iter().any(|output| output.script_pubkey == address.script_pubkey())
+    };
+    order.feerate.is_none() && order.destination.as_ref().is_none_or(pays)
+}
+
+/// Least feerate at which a withdrawal of the same outputs to another script takes the place of an earlier one: nodes
+/// want a higher feerate, and the earlier fee plus 1 sat for each vbyte of the new one (BIP 125, rules 3, 4 and 6).
+fn least_replacing_feerate(earlier: &Transaction, fee: Amount, destination: &Script) -> FeeRate {
+    /// 1 sat/vB.
+    const INCREMENT: u64 = 250;
+    let paid = earlier.output.first().map_or(0, |output| output.script_pubkey.len());
+    // The two differ in nothing but the script paid. The smaller size gives the higher feerate.
+    let smaller = earlier.vsize().saturating_sub(paid.saturating_sub(destination.len())).max(1);
+    let weight = u64::try_from(smaller).unwrap_or(u64::MAX).saturating_mul(4);
+    let per_kwu = fee.to_sat().saturating_mul(1_000).div_ceil(weight);
+    FeeRate::from_sat_per_kwu(per_kwu.saturating_add(INCREMENT))
 }
 
 fn not_yet(staking_txid: Txid, found: &Withdrawable, tip: BtcHeight) -> CannotTakeBack {

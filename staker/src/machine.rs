@@ -5,11 +5,12 @@
 //! | planned | read the chain | unknown there | register; accepted or already there: registered |
 //! | registered | read the chain | a quorum that we verified | verified |
 //! | verified | read the chain, look at the coins | provider not slashed, coins unspent | sign; the signed transaction: signed |
-//! | signed | broadcast | in the mempool | watched on Bitcoin from here on |
+//! | signed, not on Bitcoin | read the chain | provider not slashed | broadcast; watched on Bitcoin from here on |
 //!
 //! Every [`Action::Record`] is durable before the action after it is performed. Whatever the last record is, a [`Event::Tick`]
 //! computes the next action from it, so a kill anywhere only repeats questions. Coins move on nothing less than a quorum
-//! verified here; a stake ends, and frees its coins, only while nothing was signed.
+//! verified here; a stake ends, and frees its coins, only while nothing was signed. Once the provider is slashed anybody
+//! can slash the stake too, so its transaction is not sent any more, however far it is.
 
 use crate::stake::{DamagedStake, EndReason, Stake, Step};
 use bitcoin::{OutPoint, Transaction, secp256k1::schnorr};
@@ -59,7 +60,7 @@ pub struct ChainReading {
 pub enum Action {
     /// Store the step durably, freeing the coins if the stake ended.
     Record(Step),
-    /// Read delegation and finality provider.
+    /// Read delegation and finality provider; not needed when the stake is signed and on Bitcoin.
     ReadChain,
     /// Register the stake.
     Register(Box<DelegationRequest>),
@@ -82,6 +83,15 @@ pub enum Report {
     /// The chain took the registration, but the node asked does not show it yet.
     #[error("the chain's node does not show the registration yet")]
     NotVisible,
+    /// The node asked does not know the finality provider, so it cannot tell whether it is slashed.
+    #[error("the chain's node does not know the finality provider")]
+    ProviderNotVisible,
+    /// The provider was slashed after the stake was signed.
+    #[error(
+        "the finality provider was slashed after the staking transaction was signed: it is not broadcast, because the \
+         stake would be slashed too; its coins stay reserved, because an earlier broadcast may still confirm"
+    )]
+    ProviderSlashed,
     /// Signatures of the committee are missing.
     #[error("waiting for the covenant committee")]
     QuorumMissing(#[source] QuorumMissing),
@@ -153,17 +163,24 @@ impl Machine {
     /// What the recorded step asks for.
     fn next_actions(&self) -> Vec<Action> {
         match &self.stake.step {
-            // Time may have passed since the quorum was verified, and the provider may have been slashed in it.
-            Step::Planned | Step::Registered | Step::Verified { .. } => vec![Action::ReadChain],
-            Step::Signed { staking_tx, .. } => vec![Action::Broadcast(staking_tx.clone())],
+            // Time may have passed since the last step, and the provider may have been slashed in it.
+            Step::Planned | Step::Registered | Step::Verified { .. } | Step::Signed { .. } => {
+                vec![Action::ReadChain]
+            }
             Step::Ended(_) => Vec::new(),
         }
     }
 
     fn on_chain_read(&mut self, reading: ChainReading) -> Vec<Action> {
+        let is_unknown = reading.provider.is_none();
         let is_slashed = reading.provider.is_some_and(|provider| provider.slashed.is_some());
         match (&self.stake.step, reading.delegation) {
-            (Step::Signed { .. } | Step::Ended(_), _) => Vec::new(),
+            (Step::Ended(_), _) => Vec::new(),
+            (Step::Verified { .. } | Step::Signed { .. }, _) if is_unknown => {
+                vec![Action::Report(Report::ProviderNotVisible)]
+            }
+            (Step::Signed { .. }, _) if is_slashed => vec![Action::Report(Report::ProviderSlashed)],
+            (Step::Signed { staking_tx, .. }, _) => vec![Action::Broadcast(staking_tx.clone())],
             (Step::Planned | Step::Registered | Step::Verified { .. }, _) if is_slashed => {
                 self.end(EndReason::ProviderSlashed)
             }

@@ -58,9 +58,11 @@ pub(super) fn explain(txid: Txid, state: &'static str, step: &Step, report: Opti
         Some(Report::BroadcastRefused(refusal)) => refusal_exit(refusal.kind),
         Some(Report::RegistrationUnknown(_)) => Exit::Unreachable,
         Some(Report::WrongTransaction) => Exit::Bug,
+        Some(Report::ProviderSlashed) => Exit::Refused,
         Some(
             Report::QuorumMissing(_)
             | Report::NotVisible
+            | Report::ProviderNotVisible
             | Report::Broadcast
             | Report::TooLateToAbandon
             | Report::Over(_),

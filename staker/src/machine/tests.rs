@@ -37,6 +37,12 @@ fn slashed_reading() -> Event {
         provider: Some(provider(slashed)),
     }))
 }
+fn unknown_provider() -> Event {
+    Event::ChainRead(Box::new(ChainReading {
+        delegation: Some((delegation(&[0, 1, 2]), params())),
+        provider: None,
+    }))
+}
 fn accepted() -> MessageOutcome {
     MessageOutcome::Accepted { tx_hash: "AA".to_owned(), height: PosHeight::new(5) }
 }
@@ -73,7 +79,7 @@ fn every_step_asks_for_its_next_action() {
         (Step::Planned, vec![Action::ReadChain]),
         (registered(), vec![Action::ReadChain]),
         (verified(), vec![Action::ReadChain]),
-        (signed(), vec![Action::Broadcast(signed_tx())]),
+        (signed(), vec![Action::ReadChain]),
         (Step::Ended(EndReason::Abandoned), vec![]),
     ] {
         assert_eq!(machine(step.clone()).on_event(Event::Tick), actions, "{step:?}");
@@ -111,11 +117,7 @@ fn what_the_chain_tells_decides_the_next_step() {
         (verified(), reading(Some(delegation(&[0, 2]))), vec![check_coins()]),
         (verified(), Event::CoinsChecked(None), vec![Action::Sign]),
         (verified(), Event::CoinsChecked(Some(coin())), ended(coin_spent)),
-        (
-            verified(),
-            Event::Signed(signed_tx()),
-            vec![Action::Record(signed()), Action::Broadcast(signed_tx())],
-        ),
+        (verified(), Event::Signed(signed_tx()), vec![Action::Record(signed()), Action::ReadChain]),
         (signed(), Event::Broadcast(BroadcastOutcome::Accepted), vec![Action::Report(Report::Broadcast)]),
         (signed(), Event::Broadcast(BroadcastOutcome::AlreadyKnown), vec![Action::Report(Report::Broadcast)]),
         (
@@ -123,8 +125,10 @@ fn what_the_chain_tells_decides_the_next_step() {
             Event::Broadcast(BroadcastOutcome::Refused(refusal.clone())),
             vec![Action::Report(Report::BroadcastRefused(refusal))],
         ),
-        (signed(), reading(Some(delegation(&[]))), vec![]),
-        (signed(), slashed_reading(), vec![]),
+        (signed(), reading(Some(delegation(&[]))), vec![Action::Broadcast(signed_tx())]),
+        (signed(), slashed_reading(), vec![Action::Report(Report::ProviderSlashed)]),
+        (signed(), unknown_provider(), vec![Action::Report(Report::ProviderNotVisible)]),
+        (verified(), unknown_provider(), vec![Action::Report(Report::ProviderNotVisible)]),
         (signed(), Event::CoinsChecked(Some(coin())), vec![]),
     ];
     for (step, event, actions) in rows {
@@ -265,9 +269,13 @@ proptest! {
                         recorded = step;
                     }
                     Action::Sign => prop_assert_eq!(rank(&recorded), 2),
-                    Action::Broadcast(_) => prop_assert_eq!(rank(&recorded), 3),
+                    Action::Broadcast(_) => {
+                        prop_assert_eq!(rank(&recorded), 3);
+                        prop_assert!(number == 1 || number == 2 || number == 3, "the provider was just seen unslashed");
+                    }
                     Action::Register(_) => prop_assert_eq!(rank(&recorded), 0),
-                    Action::ReadChain | Action::CheckCoins(_) => prop_assert!(rank(&recorded) < 3),
+                    Action::ReadChain => prop_assert!(rank(&recorded) < 4),
+                    Action::CheckCoins(_) => prop_assert!(rank(&recorded) < 3),
                     Action::Report(_) => {}
                 }
             }

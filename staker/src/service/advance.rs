@@ -39,6 +39,13 @@ pub enum Progress {
     Waiting(Option<Report>),
 }
 
+impl Progress {
+    /// Whether looking again cannot help.
+    fn is_hopeless(&self) -> bool {
+        *self == Self::Waiting(Some(Report::ProviderSlashed))
+    }
+}
+
 impl Service {
     /// Brings a stake as far as it comes now, at most to `goal`.
     ///
@@ -97,7 +104,7 @@ impl Service {
             let is_late = self.surroundings.clock.monotonic() >= deadline;
             match progress {
                 Ok(Progress::Reached) => return Ok(Progress::Reached),
-                Ok(waiting) if is_late || self.is_over(txid)? => return Ok(waiting),
+                Ok(waiting) if is_late || self.is_over(txid)? || waiting.is_hopeless() => return Ok(waiting),
                 Err(error) if is_late || !error.is_transient() => return Err(error),
                 Ok(_) | Err(_) => tokio::time::sleep(self.surroundings.poll).await,
             }
@@ -106,6 +113,11 @@ impl Service {
 
     fn is_over(&self, txid: &Txid) -> Result<bool, ServiceError> {
         Ok(self.stake(txid)?.stake().end_reason().is_some())
+    }
+
+    fn is_signed_and_on_bitcoin(&self, txid: &Txid) -> Result<bool, ServiceError> {
+        let machine = self.stake(txid)?;
+        Ok(machine.stake().signed_tx().is_some() && self.position(machine) != Position::Absent)
     }
 
     /// Whether the record alone shows that the goal is reached.
@@ -146,6 +158,7 @@ impl Service {
                 self.record_step(txid, &step)?;
                 None
             }
+            Action::ReadChain if self.is_signed_and_on_bitcoin(txid)? => None,
             Action::ReadChain => Some(Event::ChainRead(Box::new(self.fetch_reading(txid, chain).await?))),
             Action::Register(request) => {
                 let message = ChainMessage::RegisterDelegation(request);

@@ -265,3 +265,31 @@ async fn an_unbonding_fee_below_the_feerate_of_now_is_warned_of() {
     let vsize = u64::try_from(signed.vsize()).unwrap();
     assert!((vsize * 3..=(vsize + 1) * 3).contains(&plan.stake().fee.to_sat()), "{}", plan.stake().fee);
 }
+
+/// The staking transaction fell out of every mempool; meanwhile the provider signed twice.
+#[tokio::test]
+async fn a_signed_stake_is_not_sent_once_its_provider_is_slashed_or_the_chain_is_silent() {
+    let world = World::new().await;
+    let mut service = world.service();
+    let txid = world.registered(&mut service).await;
+    world.sign(1, &txid).await;
+    world.sign(2, &txid).await;
+    let (chain, keys) = (world.access(), keys());
+    assert_eq!(service.advance(&txid, Goal::Broadcast, &chain, &keys).await.unwrap(), Progress::Reached);
+    let reserved = service.stake(&txid).unwrap().stake().coins().next().unwrap();
+    assert!(world.bitcoin.evict(&txid));
+    world.chain.fail_next_reads(1, ErrorKind::Transient);
+    service.advance(&txid, Goal::Broadcast, &chain, &keys).await.unwrap_err();
+    assert!(world.bitcoin.fetch_unspent(&reserved, UtxoView::ChainAndMempool).await.unwrap().is_some());
+
+    world.chain.update(|state| {
+        let slashed = SlashedAt { pos_height: PosHeight::new(1), btc_height: BtcHeight::new(1) };
+        state.finality_providers.get_mut(&provider_key()).unwrap().slashed = Some(slashed);
+    });
+    let minute = std::time::Duration::from_secs(60);
+    let progress = service.advance_until(&txid, Goal::Broadcast, minute, &chain, &keys).await.unwrap();
+    assert_eq!(progress, Progress::Waiting(Some(Report::ProviderSlashed)));
+    assert!(world.bitcoin.fetch_unspent(&reserved, UtxoView::ChainAndMempool).await.unwrap().is_some());
+    assert!(matches!(service.stake(&txid).unwrap().stake().step, Step::Signed { .. }));
+    assert!(service.wallet().is_reserved(reserved), "an earlier broadcast may be out there");
+}

@@ -12,7 +12,7 @@ mod file;
 
 use crate::{
     height::{BtcDepth, BtcHeight, PosHeight},
-    params::{InvalidHistory, InvalidParams, ParamsHistory, ParamsVersion},
+    params::{InvalidHistory, InvalidParams, ParamsHistory, ParamsVersion, StakingParams},
     rate::Decimal,
 };
 use bitcoin::{BlockHash, Work};
@@ -145,12 +145,43 @@ pub enum InvalidNetwork {
     },
 }
 
+/// Params a node tells that this software cannot vouch for.
+///
+/// A node that lies could name a committee of its own, which then slashes whoever believes it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum UntrustedParams {
+    /// A version the profile knows is told differently. Versions never change: the node lies.
+    #[error("params version {} are told differently than {chain_id} has them: do not trust the node", version.0)]
+    Changed {
+        /// The network.
+        chain_id: String,
+        /// The version.
+        version: ParamsVersion,
+    },
+    /// A version the profile does not know. It may be newer than this software; only a person can tell.
+    #[error("params version {} of {chain_id} are not known to this software", version.0)]
+    Unknown {
+        /// The network.
+        chain_id: String,
+        /// The version.
+        version: ParamsVersion,
+    },
+}
+
 /// A name of no public network.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("network {0:?} is unknown, it must be mainnet or testnet")]
 pub struct UnknownNetwork(pub String);
 
 impl Network {
+    /// Every public network.
+    pub const ALL: [Self; 2] = [Self::Mainnet, Self::Testnet];
+
+    /// Finds the public network with a chain id; `None` for every other chain.
+    pub fn with_chain_id(chain_id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|network| network.profile().chain_id == chain_id)
+    }
+
     /// Returns the profile that comes with the crate.
     pub fn profile(self) -> NetworkProfile {
         let json = match self {
@@ -181,6 +212,19 @@ impl NetworkProfile {
         check_finality(&fields.finality)?;
         check_unbonding_times(&fields)?;
         Ok(Self(fields))
+    }
+
+    /// Holds one params version that a node tells against what the profile knows.
+    ///
+    /// # Errors
+    /// [`UntrustedParams`].
+    pub fn check_told_params(&self, told: &StakingParams) -> Result<(), UntrustedParams> {
+        let (chain_id, version) = (self.chain_id.clone(), told.version);
+        match self.params.version(version) {
+            Some(known) if known == told => Ok(()),
+            Some(_) => Err(UntrustedParams::Changed { chain_id, version }),
+            None => Err(UntrustedParams::Unknown { chain_id, version }),
+        }
     }
 
     /// The fields, for making a changed network of them.

@@ -156,7 +156,9 @@ pub(super) fn stake_failure(error: CannotStake) -> Failure {
         CannotStake::NoEstimate => Exit::Usage,
         CannotStake::Fund(CannotFund::Other(_)) => Exit::Failure,
         CannotStake::Params(_)
-        | CannotStake::ForeignParams { .. }
+        | CannotStake::ForeignParams(_)
+        | CannotStake::HiddenParams { .. }
+        | CannotStake::UnknownParams { .. }
         | CannotStake::UnknownProvider(_)
         | CannotStake::SlashedProvider(_)
         | CannotStake::NoFunds { .. }

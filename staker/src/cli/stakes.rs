@@ -24,6 +24,7 @@ use btc_staking_pos_chain::PosChain;
 use btc_staking_protocol::{
     height::Timelock,
     keys::FinalityProviderPublicKey,
+    params::ParamsVersion,
     tx::withdrawal::{InvalidDestination, parse_destination},
 };
 use clap::Args;
@@ -46,6 +47,9 @@ pub(super) struct StakeArgs {
     timelock: Timelock,
     #[command(flatten)]
     fees: FeeArgs,
+    /// Trust a params version of a public network that this program does not know; the plan shows it.
+    #[arg(long, value_name = "N")]
+    accept_params_version: Option<u32>,
     /// Do not ask before the stake is made.
     #[arg(long)]
     yes: bool,
@@ -127,6 +131,7 @@ impl Context {
             staking_time: args.timelock,
             feerate: args.fees.fee_rate.map(|rate| rate.0),
             max_fee: args.fees.max_fee.0,
+            accepted_params: args.accept_params_version.map(ParamsVersion),
         };
         let plan = service.plan(&order, &chain, &config.chain.fee_denom, &keys).await;
         let plan = plan.map_err(stake_failure)?;

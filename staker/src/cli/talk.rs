@@ -10,6 +10,7 @@ use crate::{
 };
 use bitcoin::Txid;
 use btc_staking_daemon::cli::{Exit, FailWith, Failure};
+use btc_staking_protocol::params::StakingParams;
 use std::io::{self, IsTerminal, Write};
 use thiserror::Error;
 
@@ -86,11 +87,28 @@ pub(super) fn describe_plan(plan: &PlannedStake) -> String {
     table.row(["fee to leave early", &early]);
     let slashed = format!("{} of the stake, should the provider sign twice", stake.params.slashing_rate);
     table.row(["slashing", &slashed]);
+    if plan.trusts_params() {
+        describe_params(&mut table, &stake.params);
+    }
     let mut text = table.to_string();
     for warning in plan.warnings() {
         text += &format!("warning: {warning}\n");
     }
     text
+}
+
+/// Params that nobody but the holder vouches for, whole enough to compare them with another source.
+fn describe_params(table: &mut Table, params: &StakingParams) {
+    let version = format!("{}, not known to this program: compare what follows", params.version.0);
+    table.row(["params version", &version]);
+    let committee = &params.covenant_committee;
+    table.row(["quorum", &format!("{} of {}", committee.quorum(), committee.keys().len())]);
+    for key in committee.keys() {
+        table.row(["committee member", &key.to_string()]);
+    }
+    table.row(["slashing script", &params.slashing_script.to_hex_string()]);
+    table.row(["slashing rate", &params.slashing_rate.to_string()]);
+    table.row(["unbonding time", &format!("{} blocks", params.unbonding_time)]);
 }
 
 /// Asks for consent; where no terminal is, nobody can give it.

@@ -1,8 +1,9 @@
 //! Planning a stake: everything that can be refused is refused here, before anybody hears of it.
 //!
 //! The params are those of the chain's light-client tip, as the chain itself will choose them; on a public network they
-//! must also be the ones this program was built with, so that a lying node cannot slip in a committee of its own. All four
-//! transactions are built and checked, then the stake is recorded together with the locks on its coins.
+//! must also be the ones this program was built with, or a version the holder names after reading it, so that a lying
+//! node cannot slip in a committee of its own. All four transactions are built and checked, then the stake is recorded
+//! together with the locks on its coins.
 
 use super::{ChainAccess, Service, ServiceError};
 use crate::{
@@ -11,13 +12,13 @@ use crate::{
     stake::{DamagedStake, Stake, Step},
     wallet::CannotFund,
 };
-use bitcoin::{Amount, FeeRate, Network, OutPoint, Transaction, Txid, Witness, secp256k1::schnorr};
+use bitcoin::{Amount, FeeRate, OutPoint, Transaction, Txid, Witness, secp256k1::schnorr};
 use btc_staking_pos_chain::{FinalityProvider, PosChain};
 use btc_staking_protocol::{
     delegation::{CheckedDelegation, NotTheStaker, PlanRefusal, SlashedOutput, plan_stake},
     height::Timelock,
     keys::FinalityProviderPublicKey,
-    network,
+    network::{Network, NetworkProfile, UntrustedParams},
     params::{InvalidHistory, NoParams, ParamsHistory, ParamsVersion, StakingParams},
     possession::{PossessionError, ProofOfPossession},
 };
@@ -39,6 +40,8 @@ pub struct StakeOrder {
     pub feerate: Option<FeeRate>,
     /// Largest fee of the staking transaction.
     pub max_fee: Amount,
+    /// A params version of a public network that this program does not know, and the holder trusts.
+    pub accepted_params: Option<ParamsVersion>,
 }
 
 /// A stake that can be made, not yet recorded.
@@ -46,6 +49,7 @@ pub struct PlannedStake {
     stake: Stake,
     checked: CheckedDelegation,
     feerate: FeeRate,
+    trusts_params: bool,
     warnings: Vec<String>,
 }
 
@@ -62,12 +66,28 @@ pub enum CannotStake {
     #[error("the chain has no params for the bitcoin tip it knows")]
     NoParams(#[from] NoParams),
     /// A public network's node tells params that are not that network's.
-    #[error("the node tells other params of version {} than {chain_id} has: do not trust it", version.0)]
-    ForeignParams {
+    #[error("the node's params cannot be trusted")]
+    ForeignParams(#[source] UntrustedParams),
+    /// A public network's node hides params of that network.
+    #[error("the node does not tell params version {} of {chain_id}: do not trust it", version.0)]
+    HiddenParams {
         /// The network.
         chain_id: String,
-        /// The version that differs.
+        /// The version it does not tell.
         version: ParamsVersion,
+    },
+    /// The params that apply are newer than this program, or a node's invention.
+    #[error(
+        "the params that apply are not known to this program: update it, or read them elsewhere and add \
+         --accept-params-version {}, which shows them before you agree",
+        version.0
+    )]
+    UnknownParams {
+        /// The version.
+        version: ParamsVersion,
+        /// Of which network.
+        #[source]
+        source: UntrustedParams,
     },
     /// The chain does not know the finality provider.
     #[error("finality provider {0} is not registered")]
@@ -115,6 +135,10 @@ impl PlannedStake {
     pub fn checked(&self) -> &CheckedDelegation {
         &self.checked
     }
+    /// Whether the params are ones this program cannot vouch for, trusted by the holder alone.
+    pub fn trusts_params(&self) -> bool {
+        self.trusts_params
+    }
     /// Feerate of the staking transaction.
     pub fn feerate(&self) -> FeeRate {
         self.feerate
@@ -139,7 +163,7 @@ impl Service {
     ) -> Result<PlannedStake, CannotStake> {
         self.check_keys(keys)?;
         let reader = &*chain.reader;
-        let params = self.fetch_params(reader).await?;
+        let (params, trusts_params) = self.fetch_params(reader, order.accepted_params).await?;
         let provider = fetch_provider(&order.finality_provider, reader).await?;
         self.check_account(reader, fee_denom).await?;
         let providers = std::slice::from_ref(&order.finality_provider);
@@ -171,7 +195,7 @@ impl Service {
         };
         let checked = stake.checked()?;
         let warnings = self.warn(&stake, &checked, &provider).await?;
-        Ok(PlannedStake { stake, checked, feerate, warnings })
+        Ok(PlannedStake { stake, checked, feerate, trusts_params, warnings })
     }
 
     /// Records a planned stake and reserves its coins. Durable on return; nobody has heard of it yet.
@@ -186,12 +210,32 @@ impl Service {
         Ok(txid)
     }
 
-    async fn fetch_params(&self, reader: &dyn PosChain) -> Result<StakingParams, CannotStake> {
+    /// The params that apply, and whether only the holder's word stands for them.
+    async fn fetch_params(
+        &self,
+        reader: &dyn PosChain,
+        accepted: Option<ParamsVersion>,
+    ) -> Result<(StakingParams, bool), CannotStake> {
         let versions = reader.fetch_staking_params().await.map_err(ServiceError::Chain)?;
         let history = ParamsHistory::new(versions)?;
-        check_known_params(&self.identity.chain_id, &history)?;
+        let profile = Network::with_chain_id(&self.identity.chain_id).map(Network::profile);
+        if let Some(profile) = &profile {
+            check_history(profile, &history)?;
+        }
         let tip = reader.fetch_light_client_tip().await.map_err(ServiceError::Chain)?;
-        Ok(history.at(tip.height)?.clone())
+        let params = history.at(tip.height)?.clone();
+        let version = params.version;
+        let trusts = match profile.map_or(Ok(()), |profile| profile.check_told_params(&params)) {
+            Ok(()) => false,
+            Err(UntrustedParams::Unknown { .. }) if accepted == Some(version) => true,
+            Err(source @ UntrustedParams::Unknown { .. }) => {
+                return Err(CannotStake::UnknownParams { version, source });
+            }
+            Err(changed @ UntrustedParams::Changed { .. }) => {
+                return Err(CannotStake::ForeignParams(changed));
+            }
+        };
+        Ok((params, trusts))
     }
 
     async fn check_account(&self, reader: &dyn PosChain, denom: &str) -> Result<(), CannotStake> {
@@ -215,7 +259,7 @@ impl Service {
         match estimate {
             Some(estimate) => Ok(estimate.max(floor)),
             // Nothing competes for a regtest node's blocks, so it never has an estimate.
-            None if self.identity.network == Network::Regtest => Ok(floor),
+            None if self.identity.network == bitcoin::Network::Regtest => Ok(floor),
             None => Err(CannotStake::NoEstimate),
         }
     }
@@ -290,18 +334,16 @@ async fn fetch_provider(
     }
 }
 
-/// Holds what a node of a public network tells against what this program knows of that network. Later versions than
-/// those known are taken from the chain.
-fn check_known_params(chain_id: &str, told: &ParamsHistory) -> Result<(), CannotStake> {
-    let profiles = [network::Network::Mainnet, network::Network::Testnet].map(network::Network::profile);
-    let Some(profile) = profiles.iter().find(|profile| profile.chain_id == chain_id) else { return Ok(()) };
-    let differs = profile.params.iter().find(|known| told.version(known.version) != Some(known));
-    match differs {
-        Some(known) => {
-            Err(CannotStake::ForeignParams { chain_id: chain_id.to_owned(), version: known.version })
-        }
-        None => Ok(()),
+/// Every version this program knows must be told, unchanged. Others matter only once they apply.
+fn check_history(profile: &NetworkProfile, told: &ParamsHistory) -> Result<(), CannotStake> {
+    for known in profile.params.iter() {
+        let version = known.version;
+        let Some(told) = told.version(version) else {
+            return Err(CannotStake::HiddenParams { chain_id: profile.chain_id.clone(), version });
+        };
+        profile.check_told_params(told).map_err(CannotStake::ForeignParams)?;
     }
+    Ok(())
 }
 
 /// The feerate that the fixed fee buys for an unbonding transaction with all its signatures.

@@ -10,7 +10,7 @@ use btc_staking_protocol::{
     height::{BtcHeight, PosHeight},
     keys::{CovenantPublicKey, FinalityProviderPublicKey},
     network,
-    params::StakingParams,
+    params::{ParamsVersion, StakingParams},
 };
 use btc_staking_staker::{
     keys::Phrase,
@@ -138,7 +138,44 @@ async fn a_public_network_with_other_params_is_refused() {
     identity.chain_id = "bbn-1".to_owned();
     let mut service = world.service_as(identity);
     let refusal = refused(&world, &mut service, order()).await;
-    assert!(matches!(refusal, CannotStake::ForeignParams { .. }), "{refusal}");
+    assert!(matches!(refusal, CannotStake::ForeignParams(_)), "{refusal}");
+}
+
+/// A node that claims to be mainnet adds a version with a committee of its own.
+#[tokio::test]
+async fn a_params_version_nobody_knows_is_trusted_only_by_name() {
+    let world = World::new().await;
+    let mut versions: Vec<StakingParams> =
+        network::Network::Mainnet.profile().params.iter().cloned().collect();
+    let mut fields = (**versions.last().unwrap()).clone();
+    fields.version.0 += 1;
+    fields.btc_activation_height = fields.btc_activation_height.checked_add(1).unwrap();
+    let (version, height) = (fields.version, fields.btc_activation_height);
+    let keys_of = (1..=3).map(|number| member(number).public_key()).collect();
+    fields.covenant_committee = CovenantCommittee::new(2, keys_of).unwrap();
+    versions.push(StakingParams::new(fields).unwrap());
+    world.chain.update(|state| {
+        state.staking_params = versions.clone();
+        state.light_client.last_mut().unwrap().height = height;
+    });
+    let mut identity = world.identity();
+    identity.chain_id = "bbn-1".to_owned();
+    let mut service = world.service_as(identity);
+    let order = StakeOrder { amount: Amount::from_int_btc(1), staking_time: blocks(64_000), ..order() };
+    for accepted_params in [None, Some(ParamsVersion(version.0 - 1)), Some(ParamsVersion(version.0 + 1))] {
+        let order = StakeOrder { accepted_params, ..order.clone() };
+        let refusal = refused(&world, &mut service, order).await;
+        assert!(matches!(refusal, CannotStake::UnknownParams { .. }), "{refusal}");
+    }
+    let order = StakeOrder { accepted_params: Some(version), ..order };
+    let plan = service.plan(&order, &world.access(), "ubbn", &keys()).await.unwrap();
+    assert!(plan.trusts_params());
+    assert_eq!(plan.stake().params, versions[versions.len() - 1]);
+
+    // A version that is hidden could make an older one apply.
+    world.chain.update(|state| state.staking_params.truncate(3));
+    let refusal = refused(&world, &mut service, order).await;
+    assert!(matches!(refusal, CannotStake::HiddenParams { .. }), "{refusal}");
 }
 
 #[tokio::test]

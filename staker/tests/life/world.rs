@@ -109,6 +109,7 @@ pub fn order() -> StakeOrder {
         staking_time: blocks(STAKING_TIME),
         feerate: None,
         max_fee: sat(100_000),
+        accepted_params: None,
     }
 }
 

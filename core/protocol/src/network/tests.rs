@@ -1,4 +1,5 @@
 use super::*;
+use crate::params::ParamsFields;
 use serde_json::Value;
 
 const MAINNET: &str = include_str!("../../networks/mainnet.json");
@@ -229,4 +230,30 @@ fn public_networks_are_known_by_name() {
         assert_eq!(network.to_string().parse(), Ok(network));
     }
     assert_eq!("Mainnet".parse::<Network>(), Err(UnknownNetwork("Mainnet".to_owned())));
+}
+
+#[test]
+fn params_a_node_tells_are_those_known_here_or_not_trusted() {
+    for network in Network::ALL {
+        let profile = network.profile();
+        assert_eq!(Network::with_chain_id(&profile.chain_id), Some(network));
+        for known in profile.params.iter() {
+            assert_eq!(profile.check_told_params(known), Ok(()));
+            let (chain_id, version) = (profile.chain_id.clone(), known.version);
+            let mut fields = (**known).clone();
+            fields.slashing_script = bitcoin::ScriptBuf::from_bytes(vec![0x6a]);
+            let changed = StakingParams::new(fields.clone()).unwrap();
+            assert_eq!(
+                profile.check_told_params(&changed),
+                Err(UntrustedParams::Changed { chain_id: chain_id.clone(), version })
+            );
+            let version = ParamsVersion(1_000);
+            let unknown = StakingParams::new(ParamsFields { version, ..fields }).unwrap();
+            assert_eq!(
+                profile.check_told_params(&unknown),
+                Err(UntrustedParams::Unknown { chain_id, version })
+            );
+        }
+    }
+    assert_eq!(Network::with_chain_id("devnet"), None);
 }

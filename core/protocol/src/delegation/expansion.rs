@@ -87,7 +87,9 @@ impl ExpansionRequest {
 }
 
 impl CheckedDelegation {
-    /// Checks that this stake expands `previous`, with `funding_output` spent by input 1 of its staking transaction.
+    /// Checks that this stake expands `previous`, with `funding_output` spent by input 1 of its staking transaction, and
+    /// that both have the same owner. For whoever signs: a signer does not let an expansion change the owner, whatever
+    /// the chain's release allows.
     ///
     /// # Errors
     /// The first rule broken.
@@ -96,8 +98,21 @@ impl CheckedDelegation {
         previous: &'a CheckedDelegation,
         funding_output: &TxOut,
     ) -> Result<CheckedExpansion<'a>, ExpansionRefusal> {
-        check_providers(self, previous)?;
         check_staker(self, previous)?;
+        self.check_expansion_by_any_staker(previous, funding_output)
+    }
+
+    /// As [`check_expansion`](Self::check_expansion), but the staker keys may differ. For a chain that judges expansions
+    /// it registered: only later releases compare the keys, and only at registration (`chain.md` 6.8 row 12, 6.9).
+    ///
+    /// # Errors
+    /// The first rule broken; never [`ExpansionRefusal::OtherStaker`].
+    pub fn check_expansion_by_any_staker<'a>(
+        &'a self,
+        previous: &'a CheckedDelegation,
+        funding_output: &TxOut,
+    ) -> Result<CheckedExpansion<'a>, ExpansionRefusal> {
+        check_providers(self, previous)?;
         let (tx, value) = (&self.terms().staking_tx, self.terms().staking_value);
         check_stored_expansion_tx(tx, previous.as_previous_stake(), funding_output, value)?;
         check_committees(self, previous)?;

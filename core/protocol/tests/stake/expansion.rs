@@ -114,9 +114,9 @@ fn an_expansion_to_another_provider_or_owner_is_refused() {
     let funding_tx = funding_tx(60_000);
     let other = FinalityProviderPublicKey::new(*other_provider(1).public_key());
     let owner = || StakerSecret::from_bytes(&secret_bytes(b"another staker")).unwrap();
-    for forge in [
-        Forge { providers: vec![other], value: sat(150_000), ..Forge::default() },
-        Forge { staker: owner(), value: sat(150_000), ..Forge::default() },
+    for (forge, by_any_staker) in [
+        (Forge { providers: vec![other], value: sat(150_000), ..Forge::default() }, false),
+        (Forge { staker: owner(), value: sat(150_000), ..Forge::default() }, true),
     ] {
         let input = expansion_tx(&previous, 150_000, &funding_tx).input;
         let forge = Forge { staking: Box::new(move |tx| tx.input = input.clone()), ..forge };
@@ -129,6 +129,8 @@ fn an_expansion_to_another_provider_or_owner_is_refused() {
             ),
             "{refused:?}"
         );
+        let unowned = new.check_expansion_by_any_staker(&previous, &funding_tx.output[0]);
+        assert_eq!(unowned.is_ok(), by_any_staker, "only the owner may differ: {:?}", unowned.err());
     }
 }
 

@@ -1,7 +1,7 @@
 //! Stake expansion: registered, signed by both committees, activated through the parent's report (`chain.md` 6.8, 6.11).
 
 use super::support::{
-    Refused, World, account, address, any, covenant, covenant_message,
+    Refused, World, account, address, any, covenant, covenant_message, genesis,
     provider::Provider,
     secret,
     stake::{AMOUNT, Stake, funding_tx, possession},
@@ -11,6 +11,7 @@ use btc_staking_babylon::{
     convert::request::{Registration, encode_request},
     proto::btcstaking::{MsgBtcStakeExpand, QueryBTCDelegationRequest},
 };
+use btc_staking_devnet_chain::{Genesis, RuleSet};
 use btc_staking_protocol::{
     delegation::{CovenantSignatureSet, DelegationRequest, DelegationTerms, ExpansionRequest, plan_stake},
     height::Timelock,
@@ -23,16 +24,23 @@ struct Child {
     terms: DelegationTerms,
     funding: Transaction,
     parent: bitcoin::Txid,
+    /// Label of the staker key.
+    staker: &'static str,
 }
 
 const FUNDING: u64 = 60_000;
 
 /// An expansion of `parent` to `amount`.
 fn expand(world: &World, parent: &Stake, provider: &Provider, amount: u64) -> Child {
-    let label = format!("funding of {amount}");
+    expand_by("parent", world, parent, provider, amount)
+}
+
+/// An expansion whose staker key has a label.
+fn expand_by(label: &'static str, world: &World, parent: &Stake, provider: &Provider, amount: u64) -> Child {
+    let staker = StakerSecret::from_bytes(&secret(label)).unwrap();
+    let funding = format!("funding of {amount}");
     let output = TxOut { value: Amount::from_sat(FUNDING), script_pubkey: ScriptBuf::from_bytes(vec![0x51]) };
-    let funding = funding_tx(&label, vec![output]);
-    let staker = parent.staker();
+    let funding = funding_tx(&funding, vec![output]);
     let time = Timelock::from_blocks(2000).unwrap();
     let plan =
         plan_stake(&world.params, staker.public_key(), &[provider.public()], Amount::from_sat(amount), time);
@@ -40,12 +48,12 @@ fn expand(world: &World, parent: &Stake, provider: &Provider, amount: u64) -> Ch
     let outpoint = OutPoint::new(funding.compute_txid(), 0);
     let tx = build_expansion_tx(parent.checked.staking_outpoint(), outpoint, plan.staking_output(), None);
     let terms = plan.with_funded(tx).unwrap().sign(&staker, &[0; 32]).unwrap();
-    Child { terms, funding, parent: parent.txid() }
+    Child { terms, funding, parent: parent.txid(), staker: label }
 }
 
 impl Child {
     fn message(&self) -> MsgBtcStakeExpand {
-        let staker = StakerSecret::from_bytes(&secret("parent")).unwrap();
+        let staker = StakerSecret::from_bytes(&secret(self.staker)).unwrap();
         let request = DelegationRequest {
             staker_account: account("staker").account().clone(),
             possession: possession(staker.signing_key(), "staker"),
@@ -64,7 +72,7 @@ impl Child {
 
     fn covenant_set(&self, world: &World, parent: &Stake, i: usize) -> CovenantSignatureSet {
         let checked = self.terms.check(&world.params).unwrap();
-        let pair = checked.check_expansion(&parent.checked, &self.funding.output[0]).unwrap();
+        let pair = checked.check_expansion_by_any_staker(&parent.checked, &self.funding.output[0]).unwrap();
         pair.sign_covenant(&covenant()[i], &[5; 32]).unwrap()
     }
 
@@ -151,6 +159,37 @@ async fn an_expansion_takes_over_its_parents_power() {
     );
     world.next_block().await;
     assert_eq!(world.power(&one).await, AMOUNT + 50_000);
+    world.stop().await;
+}
+
+/// A chain under `rules` after an expansion by another staker key was sent to it, with the expansion and its outcome.
+async fn change_owner(rules: RuleSet) -> (World, Stake, Child, Result<(), Refused>) {
+    let mut world = World::start_with(Genesis { rules, ..genesis() }).await;
+    let one = Provider::new("provider-1", 1, 1000);
+    world.mine(3, &[]).await;
+    world.register(&one).await;
+    let parent = Stake::new(&world.params, "parent", one.public(), 1000);
+    world.activate(&parent).await;
+    let child = expand_by("another owner", &world, &parent, &one, AMOUNT + 50_000);
+    let outcome = send(&world, &child.message()).await;
+    (world, parent, child, outcome)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn released_rules_let_an_expansion_with_another_staker_key_reach_quorum() {
+    let (world, parent, child, outcome) = change_owner(RuleSet::Released).await;
+    outcome.unwrap();
+    for i in 0..3 {
+        world.must("covenant", &covenant_message(&child.covenant_set(&world, &parent, i))).await;
+    }
+    assert_eq!(world.status(child.terms.staking_tx.compute_txid()).await, "VERIFIED");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn head_rules_refuse_an_expansion_with_another_staker_key() {
+    let (world, _, _, outcome) = change_owner(RuleSet::Head).await;
+    expect(outcome, "undefined/1", "staker btc key");
     world.stop().await;
 }
 

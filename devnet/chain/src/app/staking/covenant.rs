@@ -129,7 +129,9 @@ fn verify(ctx: &Ctx<'_, '_>, stake: &Stake, set: &CovenantSignatureSet) -> Resul
     let parent = Stake::find(ctx.state, &previous)?.ok_or_else(|| corrupt("expansion without parent"))?;
     let parent = parent.checked(&parent.params(ctx.state)?)?;
     let funding: TxOut = consensus::deserialize(&expansion.other_funding_tx_out).map_err(corrupt)?;
-    let pair = checked.check_expansion(&parent, &funding).map_err(|refusal| refused(&refusal))?;
+    // Staker keys are compared at registration, under the rules that compare them (6.8 row 12), not here.
+    let pair =
+        checked.check_expansion_by_any_staker(&parent, &funding).map_err(|refusal| refused(&refusal))?;
     pair.verify_covenant(set).map_err(|refusal| refused(&refusal))
 }
 

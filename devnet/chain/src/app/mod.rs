@@ -260,6 +260,14 @@ impl App {
         Ok(())
     }
 
+    /// Makes what the door wants to keep durable without a block.
+    ///
+    /// # Errors
+    /// [`Broken`] when it could not be made durable.
+    pub(crate) fn keep(&mut self, door: &Writes) -> Result<(), Broken> {
+        self.backend.commit(&Writes::new(), door)
+    }
+
     fn write(
         &mut self,
         mut writes: Writes,

@@ -1,7 +1,8 @@
 //! The node without its tasks: application, mempool and ledger, and how a block comes about.
 //!
 //! Lock order: application, then mempool. A failure of storage, or a halt that the rules demand, is kept; from then on no
-//! block is made and nothing is admitted, while reads go on.
+//! block is made and nothing is admitted, while reads go on. A halt is recorded before it is announced and holds after a
+//! restart too: the block that led to it is not kept, so the state alone would not show it.
 
 use super::{
     assemble::{self, Validator},
@@ -44,13 +45,14 @@ pub(crate) enum NotTaken {
 }
 
 impl Core {
-    /// Opens the node's state.
+    /// Opens the node's state. A chain that halted stays halted.
     pub(crate) fn open(
         backend: Box<dyn Backend>,
         genesis: Genesis,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, Broken> {
         let app = App::open(backend, &genesis)?;
+        let halted = ledger::halt(app.backend())?.map(Broken::Halt);
         Ok(Self {
             validator: Validator::of_chain(&genesis.chain_id)?,
             genesis,
@@ -58,7 +60,7 @@ impl Core {
             mempool: Mutex::default(),
             clock,
             committed: broadcast::channel(EVENT_BACKLOG).0,
-            halted: watch::channel(None).0,
+            halted: watch::channel(halted).0,
         })
     }
 
@@ -144,10 +146,18 @@ impl Core {
     /// Makes, executes and commits the next block.
     pub(crate) fn produce_block(&self) -> Result<u64, Broken> {
         self.check_running()?;
-        let height = self.stop_on(self.make_block())?;
+        let height = self.stop_on(self.make_block().map_err(|broken| self.record_halt(broken)))?;
         // Nobody listening is fine.
         let _ = self.committed.send(height);
         Ok(height)
+    }
+
+    fn record_halt(&self, broken: Broken) -> Broken {
+        let Broken::Halt(reason) = &broken else { return broken };
+        match self.app_mut().keep(&ledger::halt_writes(reason)) {
+            Ok(()) => broken,
+            Err(err) => Broken::Halt(format!("{reason}; and that could not be recorded: {err}")),
+        }
     }
 
     fn make_block(&self) -> Result<u64, Broken> {

@@ -92,6 +92,20 @@ pub(crate) fn writes(height: u64, record: &BlockRecord) -> Writes {
     writes
 }
 
+/// Where the reason lies for which the chain halted.
+const HALT: &[u8] = b"halt";
+
+/// What must be written when the chain halts.
+pub(crate) fn halt_writes(reason: &str) -> Writes {
+    Writes::from([(HALT.to_vec(), Some(reason.as_bytes().to_vec()))])
+}
+
+/// Why the chain halted, if it has.
+pub(crate) fn halt(backend: &dyn Backend) -> Result<Option<String>, Broken> {
+    let reason = backend.door_get(HALT)?;
+    reason.map(|bytes| String::from_utf8(bytes).map_err(|err| corrupt(err.to_string()))).transpose()
+}
+
 /// Reads a block.
 pub(crate) fn block(backend: &dyn Backend, height: u64) -> Result<Option<BlockRecord>, Broken> {
     decode(backend.door_get(&block_key(height))?)

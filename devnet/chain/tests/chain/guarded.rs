@@ -7,7 +7,7 @@ use btc_staking_babylon::proto::{
     btclightclient::MsgInsertHeaders,
     btcstaking::{MsgEditFinalityProvider, QueryFinalityProviderRequest, QueryLargestBtcReOrgRequest},
 };
-use btc_staking_devnet_chain::{Broken, Clock};
+use btc_staking_devnet_chain::{Broken, Clock, Node, NodeConfig};
 use btc_staking_protocol::params::{ParamsFields, ParamsHistory, StakingParams};
 use std::sync::{
     Arc,
@@ -122,5 +122,15 @@ async fn a_short_reorg_is_accounted_for_and_one_of_k_blocks_halts_the_chain() {
     let refused = world.client.broadcast_tx_sync(vec![1]).await.unwrap_err().to_string();
     assert!(refused.contains("reaches the confirmation depth"), "{refused}");
     assert_eq!(world.node.height(), height);
-    world.stop().await;
+    // Nor after a restart, although the transaction that led to the halt is gone.
+    let data = world.stop_and_keep().await;
+    let mut config = NodeConfig::new(genesis(), data.path());
+    config.block_time = std::time::Duration::from_millis(200);
+    let node = Node::start(config).await.unwrap();
+    assert_eq!(*node.halted().borrow(), Some(reason));
+    let client = tendermint_rpc::HttpClient::new(format!("http://{}", node.rpc_addr()).as_str()).unwrap();
+    let refused = client.broadcast_tx_sync(bytes).await.unwrap_err().to_string();
+    assert!(refused.contains("reaches the confirmation depth"), "{refused}");
+    assert_eq!(node.height(), height);
+    node.stop().await;
 }

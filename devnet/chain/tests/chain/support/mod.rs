@@ -231,6 +231,12 @@ impl World {
         self.send("reporter", vec![any(&MsgInsertHeaders { signer: address("reporter"), headers })]).await
     }
 
+    /// Stops the node and returns its data.
+    pub async fn stop_and_keep(self) -> tempfile::TempDir {
+        self.node.stop().await;
+        self._dir
+    }
+
     /// A node of its own goes down with its tasks.
     pub async fn stop(self) {
         self.node.stop().await;

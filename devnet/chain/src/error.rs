@@ -147,6 +147,10 @@ impl Refusal {
     pub(crate) fn none() -> Self {
         Self { codespace: "", code: 0, log: String::new(), form: Form::Plain }
     }
+    /// Whether it is this registered error, whatever its words.
+    pub(crate) fn is(&self, error: Registered) -> bool {
+        (self.codespace, self.code) == (error.codespace, error.code)
+    }
     /// The refusal as seen by a message of a transaction.
     pub(crate) fn in_message(mut self, index: usize) -> Self {
         self.log = format!("failed to execute message; message index: {index}: {}", self.log);

@@ -108,7 +108,7 @@ fn charge_fee(ctx: &mut Ctx<'_, '_>, tx: &Tx, purpose: Purpose) -> Result<FeePai
     let simulated = purpose == Purpose::Simulate;
     let payer_text = tx.fee_payer().to_owned();
     let payer = parse_account(&payer_text)?.bytes().to_vec();
-    check_granter(tx, &payer_text)?;
+    check_grant(tx, &payer_text)?;
     let amount = fee_amount(tx, simulated)?;
     if ACCOUNTS.get(ctx.state, &payer)?.is_none() {
         return Err(sdk::UNKNOWN_ADDRESS.because(format!("fee payer address: {payer_text} does not exist")));
@@ -138,16 +138,30 @@ fn fee_amount(tx: &Tx, simulated: bool) -> Result<u64, Failure> {
     Ok(amount)
 }
 
-fn check_granter(tx: &Tx, payer: &str) -> Result<(), Failure> {
-    let granter = tx.fee.granter.as_str();
-    if granter.is_empty() || granter == payer {
-        return Ok(());
+/// No grant can exist: the module that would hold them is not part of this chain. Transactions that may not use one at
+/// all are refused at the end, by [`check_granter`].
+fn check_grant(tx: &Tx, payer: &str) -> Result<(), Failure> {
+    match foreign_granter(tx, payer) {
+        Some(granter) if !tx.only_refundable_kinds() => {
+            Err(sdk::NOT_FOUND
+                .because(format!("{granter} does not allow to pay fees for {payer}: fee-grant")))
+        }
+        Some(_) | None => Ok(()),
     }
-    if tx.only_refundable_kinds() {
-        return Err(plain("fee grants are not allowed for transactions whose fee is refunded"));
+}
+
+/// The last check before the messages: a fee that is given back must be the payer's own.
+pub(crate) fn check_granter(tx: &Tx) -> Result<(), Failure> {
+    match foreign_granter(tx, tx.fee_payer()) {
+        Some(_) if tx.only_refundable_kinds() => {
+            Err(plain("fee grants are not allowed for transactions whose fee is refunded"))
+        }
+        Some(_) | None => Ok(()),
     }
-    // No grant can exist: the module that would hold them is not part of this chain.
-    Err(sdk::NOT_FOUND.because(format!("{granter} does not allow to pay fees for {payer}: fee-grant")))
+}
+
+fn foreign_granter<'a>(tx: &'a Tx, payer: &str) -> Option<&'a str> {
+    Some(tx.fee.granter.as_str()).filter(|granter| !granter.is_empty() && *granter != payer)
 }
 
 fn check_signatures(ctx: &mut Ctx<'_, '_>, tx: &Tx, purpose: Purpose) -> Result<(), Failure> {

@@ -22,6 +22,7 @@ use btc_staking_protocol::{
         vote::{EotsSignature, InvalidVote, PublicRandomness, SignedVote},
     },
     height::PosHeight,
+    keys::FinalityProviderPublicKey,
 };
 
 /// Rows 1 and 2.
@@ -48,13 +49,14 @@ pub(crate) fn check_vote(msg: &MsgAddFinalitySig) -> Result<(), Failure> {
 pub(crate) fn add_vote(ctx: &mut Ctx<'_, '_>, msg: &MsgAddFinalitySig) -> Result<(), Failure> {
     let height = PosHeight::new(msg.block_height);
     let block = check_block(ctx, height)?;
-    let vote = check_voter(ctx, msg, height)?;
-    let key = (height, vote.finality_provider);
-    let stored = VOTES.get(ctx.state, &key)?;
+    let key = check_voter(ctx, msg, height)?;
+    let stored = VOTES.get(ctx.state, &(height, key))?;
     if stored.as_deref() == Some(msg.finality_sig.as_slice()) {
-        return Err(err::DUPLICATED_VOTE.because(format!("vote of {} for {height}", vote.finality_provider)));
+        return Err(err::DUPLICATED_VOTE.because(format!("vote of {key} for {height}")));
     }
-    let commitment = randomness::require_usable(ctx.state, &vote.finality_provider, height)?;
+    let commitment = randomness::require_usable(ctx.state, &key, height)?;
+    // Only now: neither a repeated vote nor one without randomness is looked at any further.
+    let vote = decode_vote(msg).map_err(|malformed| err::INVALID_SIGNATURE.because(malformed))?;
     vote.check(&commitment).map_err(|refused| refusal(&refused))?;
     RANDOMNESS.put(ctx.state, &(vote.finality_provider, height), &msg.pub_rand)?;
     let stored = stored.as_deref().map(array).transpose()?.map(EotsSignature::from_bytes);
@@ -78,10 +80,14 @@ fn check_block(ctx: &Ctx<'_, '_>, height: PosHeight) -> Result<IndexedBlock, Fai
     Ok(block)
 }
 
-/// Rows 7 to 10. The key is looked up before anything else of the vote is decoded.
-fn check_voter(ctx: &Ctx<'_, '_>, msg: &MsgAddFinalitySig, height: PosHeight) -> Result<SignedVote, Failure> {
-    let key = btc_staking_protocol::keys::FinalityProviderPublicKey::from_slice(&msg.fp_btc_pk)
-        .map_err(|_| btcstaking::FP_NOT_FOUND.bare())?;
+/// Rows 7 to 10.
+fn check_voter(
+    ctx: &Ctx<'_, '_>,
+    msg: &MsgAddFinalitySig,
+    height: PosHeight,
+) -> Result<FinalityProviderPublicKey, Failure> {
+    let key =
+        FinalityProviderPublicKey::from_slice(&msg.fp_btc_pk).map_err(|_| btcstaking::FP_NOT_FOUND.bare())?;
     let provider = staking::provider(ctx.state, &key)?;
     if staking_provider::is_slashed(&provider) {
         return Err(btcstaking::FP_ALREADY_SLASHED.because(format!("finality provider {key}")));
@@ -93,7 +99,7 @@ fn check_voter(ctx: &Ctx<'_, '_>, msg: &MsgAddFinalitySig, height: PosHeight) ->
         return Err(err::INVALID_SIGNATURE
             .because(format!("the finality provider {key} does not have voting power at height {height}")));
     }
-    decode_vote(msg).map_err(|malformed| err::INVALID_SIGNATURE.because(malformed))
+    Ok(key)
 }
 
 fn refusal(refused: &InvalidVote) -> Failure {

@@ -2,7 +2,7 @@
 
 use super::{
     events,
-    parse::{ParsedProof, parse_proof},
+    parse::{ParsedProof, check_proof, parse_proof},
     power_events::{self, PowerEvent},
     records::Stake,
     register::schedule_expiry,
@@ -17,7 +17,9 @@ use crate::{
     state::State,
 };
 use bitcoin::Txid;
-use btc_staking_babylon::proto::btcstaking::{BTCDelegationStatus, MsgAddBTCDelegationInclusionProof};
+use btc_staking_babylon::proto::btcstaking::{
+    BTCDelegationStatus, InclusionProof, MsgAddBTCDelegationInclusionProof,
+};
 use btc_staking_protocol::{headers::ChainedHeader, height::BtcHeight};
 
 /// Timelocks of a stake, in blocks.
@@ -30,13 +32,13 @@ pub(super) struct Times {
 /// Row 1.
 pub(crate) fn check_add_inclusion_proof(msg: &MsgAddBTCDelegationInclusionProof) -> Result<(), Failure> {
     parse_txid(&msg.staking_tx_hash)?;
-    parse_required(msg)?;
+    check_proof(required(msg)?)?;
     parse_account(&msg.signer)?;
     Ok(())
 }
 
-fn parse_required(msg: &MsgAddBTCDelegationInclusionProof) -> Result<ParsedProof, Failure> {
-    parse_proof(msg.staking_tx_inclusion_proof.as_ref().ok_or_else(|| plain("empty inclusion proof"))?)
+fn required(msg: &MsgAddBTCDelegationInclusionProof) -> Result<&InclusionProof, Failure> {
+    msg.staking_tx_inclusion_proof.as_ref().ok_or_else(|| plain("empty inclusion proof"))
 }
 
 /// A txid of exactly 64 hex digits.
@@ -58,7 +60,7 @@ pub(crate) fn add_inclusion_proof(
             "the BTC delegation is a stake expansion, it is activated by undelegating its parent",
         ));
     }
-    activate(ctx, &mut stake, &parse_required(msg)?)?;
+    activate(ctx, &mut stake, &parse_proof(required(msg)?)?)?;
     ctx.mark_refundable();
     Ok(())
 }

@@ -6,7 +6,10 @@ use crate::{
     error::{Failure, btcstaking as err, panicked, plain},
 };
 use bitcoin::{Amount, BlockHash, Transaction, hashes::Hash, secp256k1::schnorr};
-use btc_staking_babylon::proto::btcstaking::{InclusionProof as ProofMessage, MsgCreateBTCDelegation};
+use btc_staking_babylon::proto::{
+    btccheckpoint::TransactionKey,
+    btcstaking::{InclusionProof as ProofMessage, MsgCreateBTCDelegation},
+};
 use btc_staking_protocol::{
     delegation::DelegationTerms,
     height::Timelock,
@@ -123,12 +126,22 @@ impl Parsed {
     }
 }
 
-/// An inclusion proof with key and bytes.
-pub(super) fn parse_proof(proof: &ProofMessage) -> Result<ParsedProof, Failure> {
+/// That an inclusion proof has key and bytes: all that is looked at before the handlers of 6.10 and 6.11.
+pub(super) fn check_proof(proof: &ProofMessage) -> Result<(), Failure> {
+    proof_key(proof).map(|_| ())
+}
+
+fn proof_key(proof: &ProofMessage) -> Result<&TransactionKey, Failure> {
     let key = proof.key.as_ref().ok_or_else(|| plain("inclusion proof has no key"))?;
     if proof.proof.is_empty() {
         return Err(plain("inclusion proof has no proof bytes"));
     }
+    Ok(key)
+}
+
+/// An inclusion proof with key and bytes. One without a block hash crashes the reference.
+pub(super) fn parse_proof(proof: &ProofMessage) -> Result<ParsedProof, Failure> {
+    let key = proof_key(proof)?;
     let block_hash =
         BlockHash::from_slice(&key.hash).map_err(|_| panicked("inclusion proof has no block hash"))?;
     Ok(ParsedProof { block_hash, index: key.index, siblings: proof.proof.clone() })

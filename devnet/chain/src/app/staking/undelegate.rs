@@ -3,7 +3,7 @@
 use super::{
     events,
     inclusion::{activate, known_header, parse_txid, verify_path},
-    parse::{ParsedProof, parse_proof, parse_tx},
+    parse::{ParsedProof, check_proof, parse_proof, parse_tx},
     power_events::{self, PowerEvent},
     records::Stake,
     status,
@@ -13,10 +13,12 @@ use crate::{
         context::{Ctx, parse_account},
         light_client,
     },
-    error::{Failure, Registered, btcstaking as err, plain},
+    error::{Failure, Registered, btcstaking as err, plain, sdk},
 };
 use bitcoin::Transaction;
-use btc_staking_babylon::proto::btcstaking::{BTCDelegationStatus, DelegatorUnbondingInfo, MsgBTCUndelegate};
+use btc_staking_babylon::proto::btcstaking::{
+    BTCDelegationStatus, DelegatorUnbondingInfo, InclusionProof as ProofMessage, MsgBTCUndelegate,
+};
 use btc_staking_protocol::{
     height::BtcHeight,
     inclusion::InclusionProof,
@@ -42,13 +44,11 @@ pub(crate) fn check_undelegate(msg: &MsgBTCUndelegate) -> Result<(), Failure> {
     parse_txid(&msg.staking_tx_hash)?;
     let spending = parse_tx("stake spending", &msg.stake_spending_tx)?;
     check_sanity(&spending).map_err(plain)?;
-    parse_required(msg)?;
-    Ok(())
+    check_proof(required(msg)?)
 }
 
-fn parse_required(msg: &MsgBTCUndelegate) -> Result<ParsedProof, Failure> {
-    let proof = msg.stake_spending_tx_inclusion_proof.as_ref();
-    parse_proof(proof.ok_or_else(|| plain("empty inclusion proof"))?)
+fn required(msg: &MsgBTCUndelegate) -> Result<&ProofMessage, Failure> {
+    msg.stake_spending_tx_inclusion_proof.as_ref().ok_or_else(|| plain("empty inclusion proof"))
 }
 
 /// Rows 2 to 9, and what follows.
@@ -56,7 +56,7 @@ pub(crate) fn undelegate(ctx: &mut Ctx<'_, '_>, msg: &MsgBTCUndelegate) -> Resul
     let mut stake = Stake::load(ctx.state, &parse_txid(&msg.staking_tx_hash)?)?;
     check_open(ctx, &stake)?;
     let spending = parse_tx("stake spending", &msg.stake_spending_tx).map_err(in_undelegation)?;
-    let proof = parse_required(msg)?;
+    let proof = parse_proof(required(msg)?)?;
     let header = known_header(ctx.state, &proof).map_err(in_undelegation)?;
     let spend = classify(ctx, &stake, &spending, &proof)?;
     verify_spend(ctx, &stake, &spending, &msg.funding_transactions)?;
@@ -152,10 +152,28 @@ fn conclude(
     Ok(())
 }
 
-/// What another rule refused, as a refusal of the report.
+/// What another rule refused, as a refusal of the report. Running out of gas ends the transaction, whoever notices.
 fn in_undelegation(failure: Failure) -> Failure {
     match failure {
+        Failure::Refused(refusal) if refusal.is(sdk::OUT_OF_GAS) => Failure::Refused(refusal),
         Failure::Refused(refusal) => REFUSED.because(refusal.log),
         Failure::Broken(broken) => broken.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_within_a_report_gets_its_code_but_running_out_of_gas_keeps_its_own() {
+        for (failure, expected) in [
+            (plain("no such header"), ("btcstaking", 1119)),
+            (err::INCLUDED_TOO_EARLY.bare(), ("btcstaking", 1119)),
+            (sdk::OUT_OF_GAS.because("out of gas in location: ReadPerByte"), ("sdk", 11)),
+        ] {
+            let Failure::Refused(refusal) = in_undelegation(failure.clone()) else { panic!("{failure:?}") };
+            assert_eq!((refusal.codespace, refusal.code), expected, "{failure:?}");
+        }
     }
 }

@@ -63,6 +63,25 @@ fn coins(denom: &str, amount: &str) -> Vec<Coin> {
     vec![Coin { denom: denom.to_owned(), amount: amount.to_owned() }]
 }
 
+/// A transaction of a refundable kind whose fee somebody else is to pay.
+fn granted(state: AccountState, amount: &str) -> Vec<u8> {
+    let member = btc_staking_protocol::keys::StakerSecret::from_bytes(&[1; 32]).unwrap();
+    let message = any(&MsgAddCovenantSigs {
+        signer: address("other"),
+        pk: member.public_key().to_bytes().to_vec(),
+        staking_tx_hash: "00".repeat(32),
+        slashing_tx_sigs: vec![vec![1; 65]],
+        unbonding_tx_sig: vec![1; 64],
+        slashing_unbonding_tx_sigs: vec![vec![1; 65]],
+        stake_expansion_tx_sig: None,
+    });
+    signed_by_hand(state, &body(vec![message]).encode_to_vec(), |auth| {
+        let fee = auth.fee.as_mut().unwrap();
+        fee.granter = address("staker");
+        fee.amount = coins("ubbn", amount);
+    })
+}
+
 /// Breaks the rule of a case; `None` for cases of other sections.
 pub async fn violate(case: &str, w: &World) -> Option<Outcome> {
     let bytes = match case {
@@ -116,24 +135,11 @@ pub async fn violate(case: &str, w: &World) -> Option<Outcome> {
             let amount = coins("ubbn", "2000000000000000");
             with_fee(state(w).await, Fee { amount, gas_limit: GAS, ..Default::default() })
         }
-        "tx_granted" => {
-            let message = any(&MsgAddCovenantSigs {
-                signer: address("other"),
-                pk: btc_staking_protocol::keys::StakerSecret::from_bytes(&[1; 32])
-                    .unwrap()
-                    .public_key()
-                    .to_bytes()
-                    .to_vec(),
-                staking_tx_hash: "00".repeat(32),
-                slashing_tx_sigs: vec![vec![1; 65]],
-                unbonding_tx_sig: vec![1; 64],
-                slashing_unbonding_tx_sigs: vec![vec![1; 65]],
-                stake_expansion_tx_sig: None,
-            });
-            let granter = address("staker");
-            signed_by_hand(state(w).await, &body(vec![message]).encode_to_vec(), |auth| {
-                auth.fee.as_mut().unwrap().granter = granter;
-            })
+        "tx_granted" => granted(state(w).await, "50000"),
+        "tx_granted_low_fee" => granted(state(w).await, "9999"),
+        "tx_granted_future_sequence" => {
+            let ahead = state(w).await;
+            granted(AccountState { sequence: ahead.sequence + 1, ..ahead }, "50000")
         }
         "tx_future_sequence" => {
             let ahead = state(w).await;

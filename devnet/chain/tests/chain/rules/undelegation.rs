@@ -14,6 +14,12 @@ pub async fn violate(case: &str, w: &mut World, f: &Fixture) -> Option<Outcome> 
     let message = match case {
         "und_short_hash" => MsgBTCUndelegate { staking_tx_hash: "ab".into(), ..good },
         "und_no_proof" => MsgBTCUndelegate { stake_spending_tx_inclusion_proof: None, ..good },
+        "und_no_block_hash" => {
+            let mut message = good;
+            let proof = message.stake_spending_tx_inclusion_proof.as_mut().unwrap();
+            proof.key.as_mut().unwrap().hash.clear();
+            message
+        }
         "und_no_spend" => MsgBTCUndelegate { stake_spending_tx: vec![], ..good },
         "und_unknown_stake" => f.deep.report(spend, &proof),
         "und_already_unbonded" => f.unbonded.report(spend, &proof),

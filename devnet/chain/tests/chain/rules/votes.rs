@@ -44,6 +44,12 @@ pub async fn violate(case: &str, w: &World, f: &Fixture) -> Option<Outcome> {
             w.must("provider-1", &good).await;
             good
         }
+        "vote_twice_malformed" => {
+            w.must("provider-1", &sent_by_one(good.clone())).await;
+            let mut message = good;
+            message.proof.as_mut().unwrap().aunts[0] = vec![9; 31];
+            message
+        }
         "vote_wrong_index" => {
             let mut message = good;
             message.proof.as_mut().unwrap().index += 1;

@@ -15,7 +15,7 @@
 use crate::stake::{DamagedStake, EndReason, Stake, Step};
 use bitcoin::{OutPoint, Transaction, secp256k1::schnorr};
 use btc_staking_bitcoin_node::{BroadcastOutcome, BroadcastRefusal};
-use btc_staking_pos_chain::{FinalityProvider, MessageOutcome};
+use btc_staking_pos_chain::{FinalityProvider, MessageOutcome, RefusalKind};
 use btc_staking_protocol::{
     delegation::{CheckedDelegation, Delegation, DelegationRequest, QuorumMissing},
     keys::CovenantPublicKey,
@@ -80,6 +80,9 @@ pub enum Report {
     /// The registration's fate is not known.
     #[error("it is not known whether the chain took the registration: {0}")]
     RegistrationUnknown(String),
+    /// The chain does not take the registration now, and may later.
+    #[error("the chain does not take the registration yet: {0}")]
+    RegistrationRefused(String),
     /// The chain took the registration, but the node asked does not show it yet.
     #[error("the chain's node does not show the registration yet")]
     NotVisible,
@@ -273,6 +276,9 @@ impl Machine {
                 actions.push(Action::ReadChain);
                 actions
             }
+            MessageOutcome::Refused(refusal) if may_change(refusal.kind) => {
+                vec![Action::Report(Report::RegistrationRefused(refusal.to_string()))]
+            }
             MessageOutcome::Refused(refusal) => self.end(EndReason::Refused(refusal.to_string())),
         }
     }
@@ -321,6 +327,32 @@ impl Machine {
     fn step_to(&mut self, step: Step) -> Vec<Action> {
         self.stake.step = step.clone();
         vec![Action::Record(step)]
+    }
+}
+
+/// Whether the same registration may be taken later.
+fn may_change(kind: RefusalKind) -> bool {
+    match kind {
+        RefusalKind::NotDeepEnough
+        | RefusalKind::HeaderUnknown
+        | RefusalKind::QuorumMissing
+        | RefusalKind::InsufficientFunds
+        | RefusalKind::FinalityProviderJailed
+        | RefusalKind::NotNow => true,
+        RefusalKind::FinalityProviderNotFound
+        | RefusalKind::FinalityProviderSlashed
+        | RefusalKind::DelegationNotFound
+        | RefusalKind::NotACommitteeMember
+        | RefusalKind::InvalidCovenantSignature
+        | RefusalKind::IncludedTooEarly
+        | RefusalKind::BlockNotFound
+        | RefusalKind::RandomnessNotUsable
+        | RefusalKind::InvalidRandomness
+        | RefusalKind::NoVotingPower
+        | RefusalKind::FinalityNotActive
+        | RefusalKind::BlockAlreadyFinalised
+        | RefusalKind::HeadersRejected
+        | RefusalKind::Other => false,
     }
 }
 

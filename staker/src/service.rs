@@ -70,6 +70,7 @@ pub struct Service {
     watch: Watch,
     follower: Follower<dyn Bitcoin>,
     machines: BTreeMap<Txid, Machine>,
+    damaged: BTreeMap<Txid, DamagedStake>,
     surroundings: Surroundings,
     tip: Option<BlockRef>,
 }
@@ -121,7 +122,8 @@ impl Service {
     /// Opens records, wallet and watch. Nothing is asked of anybody yet.
     ///
     /// # Errors
-    /// [`ServiceError`] when records are damaged or of another wallet.
+    /// [`ServiceError`] when records cannot be read or are of another wallet. A stake that cannot be rebuilt from its
+    /// record is set aside, see [`Service::damaged`].
     pub fn open(
         bitcoin: Arc<dyn Bitcoin>,
         records: Records,
@@ -146,12 +148,17 @@ impl Service {
             wallet,
             watch: Watch::new(),
             machines: BTreeMap::new(),
+            damaged: BTreeMap::new(),
             surroundings,
             tip: None,
             records,
         };
         for stake in service.records.stakes()? {
-            service.take_up(stake)?;
+            match service.take_up(stake) {
+                // The others need their commands. Its record and the locks on its coins stay as they are.
+                Err(ServiceError::Damaged { txid, source }) => service.set_aside(txid, *source),
+                taken => taken?,
+            }
         }
         known.confirmations.into_iter().for_each(|found| service.watch.restore_confirmation(found));
         for (outpoint, spend) in known.spends {
@@ -169,6 +176,11 @@ impl Service {
         Ok(())
     }
 
+    fn set_aside(&mut self, txid: Txid, reason: DamagedStake) {
+        tracing::error!(staking_txid = %txid, %reason, "the record of a stake is damaged, the stake is set aside");
+        self.damaged.insert(txid, reason);
+    }
+
     /// Whose service this is.
     pub fn identity(&self) -> &Identity {
         &self.identity
@@ -184,12 +196,24 @@ impl Service {
         self.machines.values()
     }
 
+    /// Stakes whose records are damaged: set aside, with what is wrong.
+    pub fn damaged(&self) -> &BTreeMap<Txid, DamagedStake> {
+        &self.damaged
+    }
+
     /// One stake.
     ///
     /// # Errors
-    /// [`ServiceError::UnknownStake`].
+    /// [`ServiceError::UnknownStake`], [`ServiceError::Damaged`].
     pub fn stake(&self, txid: &Txid) -> Result<&Machine, ServiceError> {
-        self.machines.get(txid).ok_or(ServiceError::UnknownStake(*txid))
+        self.machines.get(txid).ok_or_else(|| self.missing(txid))
+    }
+
+    fn missing(&self, txid: &Txid) -> ServiceError {
+        match self.damaged.get(txid) {
+            Some(reason) => ServiceError::Damaged { txid: *txid, source: Box::new(reason.clone()) },
+            None => ServiceError::UnknownStake(*txid),
+        }
     }
 
     /// Where a stake's coins are, as of the last look at Bitcoin.
@@ -271,7 +295,8 @@ impl Service {
     }
 
     fn machine_mut(&mut self, txid: &Txid) -> Result<&mut Machine, ServiceError> {
-        self.machines.get_mut(txid).ok_or(ServiceError::UnknownStake(*txid))
+        let missing = self.missing(txid);
+        self.machines.get_mut(txid).ok_or(missing)
     }
 
     /// Tells the wallet of a transaction that is in a mempool now, so that change and spent coins are right.

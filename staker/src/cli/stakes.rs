@@ -273,10 +273,13 @@ impl Context {
         }
     }
 
-    /// Brings stakes that an earlier command left behind one step further, as far as that takes no waiting.
+    /// Brings stakes that an earlier command left behind further, as far as that takes no waiting. One that is not
+    /// signed stays so: its holder may have stopped it there on purpose.
     async fn take_up_others(&self, service: &mut Service, but: &Txid, chain: &ChainAccess, keys: &Keys) {
         for txid in under_way(service).into_iter().filter(|txid| txid != but) {
-            if let Err(error) = service.advance(&txid, Goal::Broadcast, chain, keys).await {
+            let signed = service.stake(&txid).is_ok_and(|machine| machine.stake().signed_tx().is_some());
+            let goal = if signed { Goal::Broadcast } else { Goal::Verified };
+            if let Err(error) = service.advance(&txid, goal, chain, keys).await {
                 tracing::warn!(staking_txid = %txid, %error, "an earlier stake could not be taken up");
             }
         }

@@ -62,6 +62,7 @@ pub(super) fn explain(txid: Txid, state: &'static str, step: &Step, report: Opti
         Some(Report::ProviderSlashed) => Exit::Refused,
         Some(
             Report::QuorumMissing(_)
+            | Report::RegistrationRefused(_)
             | Report::NotVisible
             | Report::ProviderNotVisible
             | Report::Broadcast

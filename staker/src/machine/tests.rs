@@ -47,8 +47,11 @@ fn accepted() -> MessageOutcome {
     MessageOutcome::Accepted { tx_hash: "AA".to_owned(), height: PosHeight::new(5) }
 }
 fn refused() -> MessageOutcome {
+    refused_for(message::RefusalKind::Other)
+}
+fn refused_for(kind: message::RefusalKind) -> MessageOutcome {
     MessageOutcome::Refused(Refusal {
-        kind: message::RefusalKind::Other,
+        kind,
         codespace: "btcstaking".to_owned(),
         code: 1108,
         text: "no".to_owned(),
@@ -134,6 +137,18 @@ fn what_the_chain_tells_decides_the_next_step() {
     for (step, event, actions) in rows {
         let row = format!("{step:?} on {event:?}");
         assert_eq!(machine(step).on_event(event), actions, "{row}");
+    }
+}
+
+#[test]
+fn a_registration_refused_for_now_is_sent_again() {
+    use message::RefusalKind as Kind;
+    for kind in [Kind::NotNow, Kind::InsufficientFunds, Kind::HeaderUnknown, Kind::NotDeepEnough] {
+        let mut machine = machine(Step::Planned);
+        let told = Action::Report(Report::RegistrationRefused("no (btcstaking/1108)".to_owned()));
+        assert_eq!(machine.on_event(Event::Registered(refused_for(kind))), [told], "{kind:?}");
+        assert_eq!(machine.stake().step, Step::Planned);
+        assert_eq!(machine.on_event(reading(None)), [request()], "{kind:?}");
     }
 }
 

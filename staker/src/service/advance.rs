@@ -10,7 +10,7 @@ use crate::{
     stake::Step,
 };
 use bitcoin::Txid;
-use btc_staking_bitcoin_node::BurnLimit;
+use btc_staking_bitcoin_node::{BurnLimit, UtxoView};
 use btc_staking_pos_chain::{ChainMessage, MessageOutcome};
 use btc_staking_protocol::delegation::DelegationStatus;
 use std::time::Duration;
@@ -170,7 +170,12 @@ impl Service {
                     Err(error) => Event::RegistrationUnknown(error.to_string()),
                 })
             }
-            Action::CheckCoins(coins) => Some(Event::CoinsChecked(self.fetch_spent(coins).await?)),
+            Action::CheckCoins(coins) => {
+                let spent = self.fetch_spent(coins).await?;
+                // Records put back from a copy may not know that the staking transaction was sent.
+                let by_us = spent.is_some() && self.is_sent(txid).await?;
+                Some(Event::CoinsChecked(spent.filter(|_| !by_us)))
+            }
             Action::Sign => {
                 self.check_keys(keys)?;
                 Some(Event::Signed(keys.sign_wallet_tx(&self.stake(txid)?.stake().funding)?))
@@ -183,6 +188,16 @@ impl Service {
             }
             Action::Report(_) => None,
         })
+    }
+
+    /// Whether the staking transaction is in a block or in the mempool.
+    async fn is_sent(&self, txid: &Txid) -> Result<bool, ServiceError> {
+        let machine = self.stake(txid)?;
+        if self.position(machine) != Position::Absent {
+            return Ok(true);
+        }
+        let outpoint = machine.checked().staking_outpoint();
+        Ok(self.bitcoin.fetch_unspent(&outpoint, UtxoView::ChainAndMempool).await?.is_some())
     }
 
     async fn fetch_reading(&self, txid: &Txid, chain: &ChainAccess) -> Result<ChainReading, ServiceError> {

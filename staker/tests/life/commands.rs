@@ -15,7 +15,7 @@ use btc_staking_pos_chain::{
     double::ScriptedChain,
 };
 use btc_staking_protocol::keys::AccountAddress;
-use btc_staking_staker::{main_with, report::StakeReport, service::Service};
+use btc_staking_staker::{main_with, report::StakeReport, service::Service, stake::Step};
 use std::{ffi::OsString, process::ExitCode, sync::Arc};
 
 struct Scripted(ScriptedChain);
@@ -174,4 +174,21 @@ async fn what_cannot_be_done_has_its_exit_code() {
     drop(world.service_as(identity));
     program.expect("list", Exit::Refused).await;
     assert_eq!(keys().staker_public_key(), world.identity().staker);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_stake_signs_none_that_its_holder_stopped() {
+    let world = World::new().await;
+    let program = Program::new(&world).await;
+    let stake = format!(
+        "stake --amount 500000 --finality-provider {} --timelock {STAKING_TIME} --yes --timeout 0",
+        provider_key()
+    );
+    program.expect(&format!("{stake} --wait registered"), Exit::Done).await;
+    let first = world.chain.update(|state| *state.delegations.keys().next().unwrap());
+    world.sign(1, &first).await;
+    world.sign(2, &first).await;
+    program.expect(&format!("{stake} --wait registered"), Exit::Done).await;
+    let step = world.service().stake(&first).unwrap().stake().step.clone();
+    assert!(matches!(step, Step::Verified { .. }), "{step:?}");
 }

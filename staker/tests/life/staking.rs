@@ -10,8 +10,9 @@ use btc_staking_protocol::{
 use btc_staking_staker::{
     machine::Report,
     position::Position,
+    records::Records,
     report::StakeReport,
-    service::{Goal, Progress},
+    service::{Goal, Progress, ServiceError},
     stake::Step,
 };
 
@@ -121,4 +122,50 @@ async fn a_committee_that_rotated_before_the_registration_ends_the_stake() {
     let progress = service.advance(&txid, Goal::Verified, &chain, &keys).await.unwrap();
     assert!(matches!(progress, Progress::Waiting(Some(Report::Over(_)))), "{progress:?}");
     assert_eq!(service.wallet().balance().reserved, bitcoin::Amount::ZERO);
+}
+
+/// The records are put back from a copy made before the staking transaction was signed.
+#[tokio::test]
+async fn records_put_back_find_the_staking_transaction_they_do_not_know_of() {
+    for mined in [0, 3] {
+        let world = World::new().await;
+        let mut service = world.service();
+        let txid = world.registered(&mut service).await;
+        world.sign(1, &txid).await;
+        world.sign(2, &txid).await;
+        let (chain, keys) = (world.access(), keys());
+        service.advance(&txid, Goal::Verified, &chain, &keys).await.unwrap();
+        let before = service.stake(&txid).unwrap().stake().clone();
+        assert_eq!(service.advance(&txid, Goal::Broadcast, &chain, &keys).await.unwrap(), Progress::Reached);
+        world.mine(mined).await;
+        drop(service);
+        Records::open(&world.data_dir()).unwrap().record_stake(&before, None).unwrap();
+
+        let mut service = world.service();
+        let progress = service.advance(&txid, Goal::Broadcast, &chain, &keys).await.unwrap();
+        assert_eq!(progress, Progress::Reached, "{mined} blocks");
+        assert!(service.stake(&txid).unwrap().stake().signed_tx().is_some(), "{mined} blocks");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_stake_does_not_keep_the_others() {
+    let world = World::new().await;
+    let mut service = world.service();
+    let whole = world.registered(&mut service).await;
+    let txid = world.registered(&mut service).await;
+    let mut stake = service.stake(&txid).unwrap().stake().clone();
+    stake.slashing_signature = stake.unbonding_slashing_signature;
+    drop(service);
+    Records::open(&world.data_dir()).unwrap().record_stake(&stake, None).unwrap();
+
+    let mut service = world.service();
+    assert_eq!(service.damaged().keys().collect::<Vec<_>>(), [&txid]);
+    assert!(matches!(service.stake(&txid), Err(ServiceError::Damaged { .. })));
+    assert_eq!(service.stakes().count(), 1);
+    world.sign(1, &whole).await;
+    world.sign(2, &whole).await;
+    let progress = service.advance(&whole, Goal::Broadcast, &world.access(), &keys()).await.unwrap();
+    assert_eq!(progress, Progress::Reached);
+    assert!(stake.coins().all(|coin| service.wallet().is_reserved(coin)), "its coins stay reserved");
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     config::{Config, SAMPLE},
+    machine::ParamsTrust,
     records::SignLog,
     service::{Board, Service},
     signer::Signer,
@@ -230,7 +231,8 @@ async fn start(
     tracing::info!(address = %server.address(), covenant = %signer.public_key(), account = %submitter.account(), "signing");
 
     let interval = Duration::from_millis(config.poll_interval_ms.max(50));
-    let service = Arc::new(Service::new(signer, chain, submitter, interval, board));
+    let trust = ParamsTrust::new(&config.chain.id, config.accept_params_versions);
+    let service = Arc::new(Service::new(signer, chain, submitter, trust, interval, board));
     let mut supervisor = Supervisor::new(health, Arc::new(OsEntropy));
     supervisor.spawn("sign", move |stop| {
         let service = Arc::clone(&service);
@@ -249,6 +251,9 @@ fn print_status(status: &serde_json::Value, output: Output) {
     println!("account    {}", text(&status["account"]));
     println!("signed     {}", status["signed"]);
     println!("in flight  {}", status["in_flight"]);
+    for refused in status["untrusted_params"].as_array().into_iter().flatten() {
+        println!("  no signing under  {}", text(&refused["reason"]));
+    }
     for parked in status["parked"].as_array().into_iter().flatten() {
         println!("  not signed  {}  {}", text(&parked["staking_txid"]), text(&parked["reason"]));
     }

@@ -2,6 +2,7 @@
 
 use btc_staking_daemon::{http, telemetry::LogOptions};
 use btc_staking_pos_chain::connect::ChainEndpoint;
+use btc_staking_protocol::params::ParamsVersion;
 use serde::{Deserialize, Serialize};
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -14,6 +15,9 @@ covenant_key_file = "covenant-member.key"
 account_key_file = "covenant-account.key"
 # How often pending delegations are read, in milliseconds.
 poll_interval_ms = 5000
+# Params versions of a public network that this program does not know and that you have checked yourself: until a version
+# is listed here, nothing is signed under it. Versions the program knows need no listing.
+accept_params_versions = []
 # Where /metrics, /healthz, /readyz and /status are served.
 listen = "127.0.0.1:2112"
 
@@ -43,6 +47,9 @@ pub struct Config {
     /// How often pending delegations are read, in milliseconds.
     #[serde(default = "default_poll_interval_ms")]
     pub poll_interval_ms: u64,
+    /// Params versions of a public network accepted although this program does not know them.
+    #[serde(default)]
+    pub accept_params_versions: Vec<ParamsVersion>,
     /// Where the boards are served.
     #[serde(default = "default_listen")]
     pub listen: SocketAddr,

@@ -2,7 +2,7 @@
 //!
 //! The feeder half: it decides which pending delegations to look at, hands each to the signer on its own, batches the
 //! signatures for the chain and settles their outcomes. It holds no key. One unreadable or refused delegation never
-//! keeps the others waiting.
+//! keeps the others waiting. Under params that cannot be trusted nothing is signed.
 
 use bitcoin::Txid;
 use btc_staking_pos_chain::{MessageOutcome, RefusalKind};
@@ -10,6 +10,7 @@ use btc_staking_protocol::{
     delegation::{CovenantSignatureSet, Delegation},
     height::BtcHeight,
     keys::CovenantPublicKey,
+    network::{Network, NetworkProfile, UntrustedParams},
     params::{ParamsVersion, StakingParams},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const BATCH: usize = 30;
 /// Most parked delegations remembered; beyond it any one is forgotten, which only costs another look.
 const PARKED_BOUND: usize = 10_000;
+/// Most untrusted params versions remembered as reported; a node that tells more is reported each time.
+const UNTRUSTED_BOUND: usize = 1_000;
 
 /// What happened.
 #[derive(Debug)]
@@ -73,8 +76,35 @@ pub enum Action {
         /// Why.
         reason: String,
     },
+    /// Tell the operator that nothing is signed under a params version.
+    ReportParams(String),
     /// Something that must never happen happened; a person must look.
     Alarm(String),
+}
+
+/// Which params versions of the chain may be signed under.
+#[derive(Debug, Clone, Default)]
+pub struct ParamsTrust {
+    /// What is known of a public network; absent for any other chain, whose node is believed.
+    profile: Option<NetworkProfile>,
+    /// Versions the operator accepts although this software does not know them.
+    accepted: BTreeSet<ParamsVersion>,
+}
+
+impl ParamsTrust {
+    /// For the chain with an id, and the versions its operator accepts beyond those known.
+    pub fn new(chain_id: &str, accepted: impl IntoIterator<Item = ParamsVersion>) -> Self {
+        let profile = Network::with_chain_id(chain_id).map(Network::profile);
+        Self { profile, accepted: accepted.into_iter().collect() }
+    }
+
+    fn check(&self, told: &StakingParams) -> Result<(), UntrustedParams> {
+        let Some(profile) = &self.profile else { return Ok(()) };
+        match profile.check_told_params(told) {
+            Err(UntrustedParams::Unknown { version, .. }) if self.accepted.contains(&version) => Ok(()),
+            checked => checked,
+        }
+    }
 }
 
 /// Why a delegation is left alone.
@@ -87,7 +117,9 @@ pub struct Parked {
 /// The machine.
 pub struct Machine {
     key: CovenantPublicKey,
+    trust: ParamsTrust,
     params: BTreeMap<ParamsVersion, StakingParams>,
+    untrusted: BTreeMap<ParamsVersion, UntrustedParams>,
     in_flight: BTreeSet<Txid>,
     to_submit: Vec<CovenantSignatureSet>,
     submitting: bool,
@@ -97,10 +129,12 @@ pub struct Machine {
 
 impl Machine {
     /// Returns a machine for the member with `key`.
-    pub fn new(key: CovenantPublicKey) -> Self {
+    pub fn new(key: CovenantPublicKey, trust: ParamsTrust) -> Self {
         Self {
             key,
+            trust,
             params: BTreeMap::new(),
+            untrusted: BTreeMap::new(),
             in_flight: BTreeSet::new(),
             to_submit: Vec::new(),
             submitting: false,
@@ -124,6 +158,10 @@ impl Machine {
         }
     }
 
+    /// Params versions nothing is signed under, with the reason.
+    pub fn untrusted_params(&self) -> &BTreeMap<ParamsVersion, UntrustedParams> {
+        &self.untrusted
+    }
     /// Delegations that will not be signed, with the reason.
     pub fn parked(&self) -> &BTreeMap<Txid, Parked> {
         &self.parked
@@ -153,12 +191,34 @@ impl Machine {
                     params.version.0
                 ))),
                 Some(_) => {}
-                None => {
-                    self.params.insert(params.version, params);
-                }
+                None => actions.extend(self.on_new_params(params)),
             }
         }
         actions
+    }
+
+    /// Takes a version up, or says once why not.
+    fn on_new_params(&mut self, params: StakingParams) -> Option<Action> {
+        let version = params.version;
+        let Err(untrusted) = self.trust.check(&params) else {
+            self.untrusted.remove(&version);
+            self.params.insert(version, params);
+            return None;
+        };
+        let action = match &untrusted {
+            _ if self.untrusted.get(&version) == Some(&untrusted) => None,
+            UntrustedParams::Changed { .. } => {
+                Some(Action::Alarm(format!("{untrusted}; nothing is signed under them")))
+            }
+            UntrustedParams::Unknown { .. } => Some(Action::ReportParams(format!(
+                "{untrusted}; nothing is signed under them until accept_params_versions lists {}",
+                version.0
+            ))),
+        };
+        if self.untrusted.len() < UNTRUSTED_BOUND {
+            self.untrusted.insert(version, untrusted);
+        }
+        action
     }
 
     fn on_pending(&mut self, delegations: Vec<Delegation>, btc_tip: BtcHeight) -> Vec<Action> {
@@ -172,7 +232,7 @@ impl Machine {
                 continue;
             }
             let Some(params) = self.params.get(&delegation.params_version) else {
-                // A version this node has not told us yet: not parked, looked at again with the next tick.
+                // A version not told yet or not trusted: not parked, looked at again with the next tick.
                 continue;
             };
             if !params.covenant_committee.contains(&self.key) {

@@ -1,7 +1,7 @@
 //! The file that awaits: reads pending delegations, has them signed, submits what the signer released.
 
 use crate::{
-    machine::{Action, Event, Machine},
+    machine::{Action, Event, Machine, ParamsTrust},
     signer::Signer,
 };
 use bitcoin::Txid;
@@ -28,6 +28,7 @@ pub struct Service {
     signer: Arc<Signer>,
     chain: Arc<dyn PosChain>,
     submitter: Arc<dyn Submitter>,
+    trust: ParamsTrust,
     poll_interval: Duration,
     board: Board,
 }
@@ -73,12 +74,13 @@ impl Service {
         signer: Arc<Signer>,
         chain: Arc<dyn PosChain>,
         submitter: Arc<dyn Submitter>,
+        trust: ParamsTrust,
         poll_interval: Duration,
         board: Board,
     ) -> Self {
         // Until an alarm says otherwise, which then stays: only a person can tell that it is over.
         board.signing.ok();
-        Self { signer, chain, submitter, poll_interval, board }
+        Self { signer, chain, submitter, trust, poll_interval, board }
     }
 
     /// Runs until told to stop.
@@ -86,7 +88,7 @@ impl Service {
     /// # Errors
     /// [`TaskError::Fatal`] when the sign log cannot be made durable; otherwise trouble is logged and tried again.
     pub async fn run(&self, mut stop: Stop) -> Result<(), TaskError> {
-        let mut machine = Machine::new(self.signer.public_key());
+        let mut machine = Machine::new(self.signer.public_key(), self.trust.clone());
         while !stop.is_stopping() {
             self.round(&mut machine, &stop).await?;
             self.publish(&machine);
@@ -131,6 +133,10 @@ impl Service {
             Action::Submit(sets) => Some(self.submit(sets).await),
             Action::Report { staking_txid, reason } => {
                 tracing::warn!(%staking_txid, reason, "delegation not signed");
+                None
+            }
+            Action::ReportParams(text) => {
+                tracing::warn!(reason = text, "params not accepted");
                 None
             }
             Action::Alarm(text) => {
@@ -216,12 +222,19 @@ impl Service {
             .take(SHOWN)
             .map(|(txid, parked)| json!({"staking_txid": txid, "reason": parked.reason}))
             .collect();
+        let untrusted: Vec<Value> = machine
+            .untrusted_params()
+            .iter()
+            .take(SHOWN)
+            .map(|(version, reason)| json!({"version": version, "reason": reason.to_string()}))
+            .collect();
         let status = json!({
             "covenant": self.signer.public_key(),
             "account": self.submitter.account(),
             "signed": machine.signed(),
             "in_flight": machine.in_flight(),
             "parked": parked,
+            "untrusted_params": untrusted,
         });
         *self.board.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
     }

@@ -161,6 +161,7 @@ impl Workshop<'_> {
             covenant_key_file: home.join("member.key"),
             account_key_file: home.join("account.key"),
             poll_interval_ms: self.surroundings.poll_interval_ms,
+            accept_params_versions: Vec::new(),
             listen: self.board()?,
             chain: self.surroundings.chain.clone(),
             log: LogOptions::default(),

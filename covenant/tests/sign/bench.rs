@@ -8,7 +8,7 @@ use bitcoin::{
     transaction::Version,
 };
 use btc_staking_covenant::{
-    machine::Machine,
+    machine::{Machine, ParamsTrust},
     records::SignLog,
     service::{Board, Service},
     signer::Signer,
@@ -189,7 +189,14 @@ impl Bench {
         let chain = Arc::new(self.chain.clone());
         let submitter = Arc::new(self.chain.submitter(account()));
         let board = Board::new(&Metrics::new("covenant"), &self.health).unwrap();
-        Service::new(Arc::new(signer), chain, submitter, Duration::from_millis(1), board)
+        Service::new(
+            Arc::new(signer),
+            chain,
+            submitter,
+            ParamsTrust::default(),
+            Duration::from_millis(1),
+            board,
+        )
     }
     pub async fn round(&self, service: &Service, machine: &mut Machine) {
         self.try_round(service, machine).await.unwrap();
@@ -211,7 +218,7 @@ impl Bench {
 }
 
 pub fn machine() -> Machine {
-    Machine::new(member(0).public_key())
+    Machine::new(member(0).public_key(), ParamsTrust::default())
 }
 pub fn signer_in(folder: &Path, number: u8) -> Signer {
     Signer::new(member(number), SignLog::open(folder).unwrap())

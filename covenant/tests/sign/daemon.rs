@@ -2,7 +2,7 @@
 
 use crate::bench::*;
 use btc_staking_covenant::{
-    machine::{BATCH, Machine},
+    machine::{BATCH, Machine, ParamsTrust},
     records::{SCHEMA, SignLog},
     signer::Signer,
 };
@@ -12,7 +12,7 @@ use btc_staking_protocol::{
     committee::CovenantCommittee,
     delegation::{Delegation, DelegationStatus, InclusionHeights},
     height::{BtcHeight, PosHeight},
-    params::StakingParams,
+    params::{ParamsVersion, StakingParams},
 };
 use btc_staking_store::testing::{self, Cut};
 
@@ -49,7 +49,7 @@ async fn a_quorum_of_daemons_verifies_a_delegation() {
     for number in 0..2 {
         let other = Bench::on(&bench.chain);
         let service = other.service_of(other.signer(number));
-        other.round(&service, &mut Machine::new(member(number).public_key())).await;
+        other.round(&service, &mut Machine::new(member(number).public_key(), ParamsTrust::default())).await;
     }
     let told = bench.chain.update(|state| state.delegations[&txid(&delegation)].clone());
     assert_eq!(told.status, DelegationStatus::Verified);
@@ -216,4 +216,33 @@ async fn a_daemon_that_can_no_longer_record_stops() {
     let stopped = bench.try_round(&service, &mut machine()).await;
     assert!(matches!(stopped, Err(TaskError::Fatal(_))), "{stopped:?}");
     assert!(bench.sent().is_empty());
+}
+
+/// A node that claims to be mainnet and tells a committee of three of its own, as version 0 or as one never heard of.
+#[tokio::test]
+async fn nothing_is_signed_under_params_of_a_public_network_that_are_not_its_own() {
+    let unheard_of = ParamsVersion(1_000);
+    for (version, accepted, signed, alarm) in [
+        (ParamsVersion(0), vec![], 0, true),
+        (ParamsVersion(0), vec![ParamsVersion(0)], 0, true),
+        (unheard_of, vec![], 0, false),
+        (unheard_of, vec![ParamsVersion(999)], 0, false),
+        (unheard_of, vec![unheard_of], 1, false),
+    ] {
+        let bench = Bench::new();
+        let mut fields = (*params(0)).clone();
+        fields.version = version;
+        bench.chain.update(|state| state.staking_params = vec![StakingParams::new(fields).unwrap()]);
+        bench.add(&Delegation { params_version: version, ..pending("holder") });
+        let key = member(0).public_key();
+        let service = bench.service();
+        let mut machine = Machine::new(key, ParamsTrust::new("bbn-1", accepted.clone()));
+        for _ in 0..2 {
+            bench.round(&service, &mut machine).await;
+        }
+        let row = format!("{version:?} {accepted:?}");
+        assert_eq!(bench.sent().len(), signed, "{row}");
+        assert_eq!(machine.untrusted_params().contains_key(&version), signed == 0, "{row}");
+        assert_eq!(bench.health().checks["signing"] != CheckState::Ok, alarm, "{row}");
+    }
 }

@@ -133,7 +133,11 @@ impl World {
                 assert!(sets.iter().all(|set| self.released.contains(set)), "only what the signer released");
                 Some(self.answer_to(&sets))
             }
-            Action::FetchParams | Action::FetchPending | Action::Report { .. } | Action::Alarm(_) => None,
+            Action::FetchParams
+            | Action::FetchPending
+            | Action::Report { .. }
+            | Action::ReportParams(_)
+            | Action::Alarm(_) => None,
         }
     }
 

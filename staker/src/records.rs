@@ -8,7 +8,7 @@ use crate::{
     stake::{Stake, Step},
 };
 use bdk_wallet::{ChangeSet, chain::Merge};
-use bitcoin::{Network, OutPoint, Transaction, Txid, hashes::Hash};
+use bitcoin::{Network, OutPoint, Transaction, Txid, hashes::Hash, hex::FromHex};
 use btc_staking_bitcoin_node::{
     follower::Cursor,
     watch::{Confirmation, Spend, WatchFact},
@@ -133,12 +133,31 @@ impl Records {
         })
     }
 
-    /// Reads every stake, in no particular order.
+    /// Reads every stake that can be read, in no particular order.
     ///
     /// # Errors
     /// [`StoreError`].
     pub fn stakes(&self) -> Result<Vec<Stake>, StoreError> {
-        self.stakes.iter().map(|entry| entry.map(|(_, stake)| stake)).collect()
+        let is_readable = |entry: &Result<_, StoreError>| !matches!(entry, Err(StoreError::Damaged { key, .. }) if key_of(key).is_some());
+        self.stakes.iter().filter(is_readable).map(|entry| entry.map(|(_, stake)| stake)).collect()
+    }
+
+    /// Names the stakes whose records cannot be read, with what is wrong; [`Records::stakes`] leaves them out.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn unreadable_stakes(&self) -> Result<Vec<(Txid, String)>, StoreError> {
+        let mut unreadable = Vec::new();
+        for entry in self.stakes.iter() {
+            match entry {
+                Ok(_) => {}
+                Err(StoreError::Damaged { key, reason, .. }) if key_of(&key).is_some() => {
+                    unreadable.extend(key_of(&key).map(|txid| (txid, reason)));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(unreadable)
     }
 
     /// Reads one stake.
@@ -300,6 +319,11 @@ impl Records {
             batch.put(&self.wallet, &0, &merged)
         })
     }
+}
+
+/// The stake whose record has a key in hexadecimal.
+fn key_of(key: &str) -> Option<Txid> {
+    <TxidKey as FromHex>::from_hex(key).ok().map(Txid::from_byte_array)
 }
 
 #[cfg(test)]

@@ -153,6 +153,9 @@ impl Service {
             tip: None,
             records,
         };
+        for (txid, reason) in service.records.unreadable_stakes()? {
+            service.set_aside(txid, DamagedStake::Unreadable(reason));
+        }
         for stake in service.records.stakes()? {
             match service.take_up(stake) {
                 // The others need their commands. Its record and the locks on its coins stay as they are.

@@ -100,6 +100,9 @@ pub enum EndReason {
 /// A record that is no stake: damaged, or written by another program.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DamagedStake {
+    /// The record is not of this form.
+    #[error("record cannot be read: {0}")]
+    Unreadable(String),
     /// The ingredients cannot be planned.
     #[error("recorded stake cannot be rebuilt")]
     Plan(#[from] PlanRefusal),

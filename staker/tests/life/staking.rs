@@ -1,6 +1,7 @@
 //! From plan to block.
 
 use super::world::{World, keys, order, params_fields, sat};
+use bitcoin::hashes::Hash;
 use btc_staking_pos_chain::ChainMessage;
 use btc_staking_protocol::{
     delegation::DelegationStatus,
@@ -10,11 +11,12 @@ use btc_staking_protocol::{
 use btc_staking_staker::{
     machine::Report,
     position::Position,
-    records::Records,
+    records::{Records, SCHEMA},
     report::StakeReport,
     service::{Goal, Progress, ServiceError},
     stake::Step,
 };
+use btc_staking_store::{Store, Table};
 
 #[tokio::test]
 async fn a_stake_is_registered_verified_broadcast_and_confirmed() {
@@ -168,4 +170,22 @@ async fn a_damaged_stake_does_not_keep_the_others() {
     let progress = service.advance(&whole, Goal::Broadcast, &world.access(), &keys()).await.unwrap();
     assert_eq!(progress, Progress::Reached);
     assert!(stake.coins().all(|coin| service.wallet().is_reserved(coin)), "its coins stay reserved");
+}
+
+#[tokio::test]
+async fn an_unreadable_stake_does_not_keep_the_others() {
+    let world = World::new().await;
+    let mut service = world.service();
+    let whole = world.registered(&mut service).await;
+    let txid = world.registered(&mut service).await;
+    drop(service);
+    let store = Store::open(&world.data_dir(), SCHEMA).unwrap();
+    let stakes: Table<[u8; 32], String> = store.table("stakes").unwrap();
+    store.commit(|batch| batch.put(&stakes, &txid.to_byte_array(), &"no stake".to_owned())).unwrap();
+    drop((stakes, store));
+
+    let service = world.service();
+    assert_eq!(service.damaged().keys().collect::<Vec<_>>(), [&txid]);
+    assert!(service.stake(&whole).is_ok());
+    assert!(matches!(service.stake(&txid), Err(ServiceError::Damaged { .. })));
 }

@@ -118,8 +118,10 @@ impl Supervisor {
     /// # Errors
     /// A [`Failure`] that names the task that gave up for all.
     pub async fn serve(mut self, server: crate::http::Server, deadline: Duration) -> Result<(), Failure> {
+        // Before anybody can see that the daemon is up: a signal sent from then on must drain it, not kill it.
+        let signals = Signals::new()?;
         server.supervise(&mut self);
-        let ended = self.run(deadline).await?;
+        let ended = self.run_until(signals, deadline).await?;
         match ended.outcome {
             Outcome::Fatal { task, reason } => {
                 Err(Failure::new(Exit::Failure, format!("task {task} gave up: {reason}")))
@@ -133,8 +135,12 @@ impl Supervisor {
     ///
     /// # Errors
     /// [`io::Error`] when signal handlers cannot be installed.
-    pub async fn run(mut self, deadline: Duration) -> io::Result<Ended> {
-        let mut signals = Signals::new()?;
+    pub async fn run(self, deadline: Duration) -> io::Result<Ended> {
+        let signals = Signals::new()?;
+        self.run_until(signals, deadline).await
+    }
+
+    async fn run_until(mut self, mut signals: Signals, deadline: Duration) -> io::Result<Ended> {
         let mut stop = self.stop.stop();
         let mut outcome = loop {
             tokio::select! {

@@ -9,12 +9,13 @@ use crate::{
     network::{NetworkOptions, Pace},
     processes,
     roles::Role,
+    staking_chain::embedded::Embedded,
     up,
 };
 use btc_staking_bitcoin_node::regtest;
 use btc_staking_daemon::cli::{self, Exit, FailWith, Failure, Output};
 use clap::{Args, Parser, Subcommand};
-use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{ffi::OsString, net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 /// Bitcoin staking on this machine: a regtest Bitcoin node, a staking chain and every role.
 #[derive(Debug, Parser)]
@@ -134,6 +135,7 @@ impl NetworkArgs {
         Ok(NetworkOptions {
             bitcoind: self.bitcoind,
             simulator: self.simulator,
+            chain: Arc::new(Embedded),
             pace: Pace { block_time, bitcoin_block_time, ..pace },
             boards,
             folder: self.keep,

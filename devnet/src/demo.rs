@@ -49,12 +49,13 @@ async fn tell(options: &NetworkOptions, timeline: &Timeline) -> Result<Report, F
     };
     let facts = Facts::new(timeline);
     let mut findings = Findings::default();
-    let daemons = network.daemons.clone();
+    let (daemons, chain_ended) = (network.daemons.clone(), network.staking_chain.ended());
     let outcome = tokio::select! {
         told = story::tell(&mut network, &facts, timeline, options.pace.bitcoin_block_time, &mut findings) => {
             told.map_err(|error| End::Failed(error.to_string()))
         }
         ended = daemons.watch() => Err(End::Failed(ended.to_string())),
+        ended = chain_ended => Err(End::Failed(ended)),
         signal = signals.next() => Err(End::Stopped(signal)),
     };
     let chain = fetch_chain(&network).await;

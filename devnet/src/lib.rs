@@ -5,6 +5,7 @@
 //! | [`cli`] | the command line |
 //! | [`demo`], [`up`], [`chain_only`] | its commands |
 //! | [`network`] | what a devnet consists of |
+//! | [`staking_chain`] | its staking chain: the embedded one or another |
 //! | [`bitcoin`], [`miner`] | its Bitcoin node and who mines |
 //! | [`roles`], [`processes`] | its programs, and child processes that never outlive it |
 //! | [`keys`] | test keys from a seed |
@@ -29,6 +30,7 @@ pub mod report;
 pub mod roles;
 pub mod roster;
 pub mod signals;
+pub mod staking_chain;
 pub mod story;
 pub mod timeline;
 pub mod up;

@@ -12,13 +12,14 @@ use crate::{
     processes::leash_words,
     roles::{Programs, Role},
     roster::{Roster, chain_endpoint},
+    staking_chain::{Founder, Founding, StakingChain},
     timeline::Timeline,
 };
 use bitcoin::Network as BitcoinNetwork;
 use btc_staking_babylon::connector::BabylonConnector;
 use btc_staking_bitcoin_node::endpoint::BitcoinEndpoint;
 use btc_staking_daemon::cli::{Exit, FailWith, Failure};
-use btc_staking_devnet_chain::{Genesis, Node, NodeConfig, RunningNode};
+use btc_staking_devnet_chain::Genesis;
 use btc_staking_pos_chain::{PosChain, Submitter, connect::Connector as _};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -35,6 +36,8 @@ pub struct NetworkOptions {
     pub bitcoind: Option<PathBuf>,
     /// Run the simulator even if there is a bitcoind.
     pub simulator: bool,
+    /// Which staking chain to start.
+    pub chain: Arc<dyn Founder>,
     /// How fast everything goes.
     pub pace: Pace,
     /// Where daemons serve their boards.
@@ -78,8 +81,8 @@ pub struct Network {
     pub miner: Miner,
     /// The Bitcoin node.
     pub bitcoin_node: BitcoinNode,
-    /// The staking chain's node.
-    pub chain_node: RunningNode,
+    /// What runs the staking chain.
+    pub staking_chain: Box<dyn StakingChain>,
     /// Data and logs. The last field, so that it goes away after everything that writes into it.
     pub folder: RunFolder,
 }
@@ -103,11 +106,22 @@ impl Network {
         miner.fund(&wallets).await?;
         timeline.event("miner", "50 BTC to each of three stakers, and 100 blocks on top");
 
-        let chain_node = start_chain(options, &roster, &folder).await?;
-        let endpoint = chain_endpoint(format!("http://{}", chain_node.rpc_addr()));
+        let founding = Founding {
+            genesis: genesis(&roster)?,
+            block_time: options.pace.block_time,
+            home: folder.join("chain"),
+            logs: logs.clone(),
+            bitcoin: Arc::clone(&bitcoin),
+        };
+        let staking_chain = options.chain.found(founding).await?;
+        let endpoint = chain_endpoint(staking_chain.rpc());
         timeline.event(
             "staking chain",
-            format_args!("{CHAIN_ID}, a block every {} ms", options.pace.block_time.as_millis()),
+            format_args!(
+                "{CHAIN_ID}, {}, a block every {} ms",
+                staking_chain.describe(),
+                options.pace.block_time.as_millis()
+            ),
         );
         let surroundings = Surroundings {
             chain: endpoint.clone(),
@@ -132,7 +146,7 @@ impl Network {
             roster,
             miner,
             bitcoin_node,
-            chain_node,
+            staking_chain,
             folder,
         };
         network.start_daemons(timeline).await?;
@@ -167,10 +181,10 @@ impl Network {
 
     /// Ends everything in good order. The folder goes away unless it was given or is kept.
     pub async fn stop(self) {
-        let Self { daemons, miner, chain_node, bitcoin_node, folder, .. } = self;
+        let Self { daemons, miner, staking_chain, bitcoin_node, folder, .. } = self;
         daemons.stop();
         drop(miner);
-        chain_node.stop().await;
+        staking_chain.stop().await;
         if let Err(error) = bitcoin_node.stop().await {
             tracing::warn!(%error, "bitcoin node did not stop in good order");
         }
@@ -191,15 +205,10 @@ fn describe(node: &BitcoinNode, options: &NetworkOptions) -> String {
     if options.simulator { "simulator, as asked for".to_owned() } else { node.describe() }
 }
 
-async fn start_chain(
-    options: &NetworkOptions,
-    roster: &Roster,
-    folder: &RunFolder,
-) -> Result<RunningNode, Failure> {
+/// What the chain starts from, whichever it is.
+fn genesis(roster: &Roster) -> Result<Genesis, Failure> {
     let mut genesis = Genesis::fast(CHAIN_ID, roster.committee()?, roster.genesis_accounts()?)?;
     // On a machine with too much to do votes come late; nobody is jailed for that here.
     genesis.finality.signed_blocks_window = LIVENESS_WINDOW;
-    let mut config = NodeConfig::new(genesis, folder.join("chain"));
-    config.block_time = options.pace.block_time;
-    Ok(Node::start(config).await?)
+    Ok(genesis)
 }

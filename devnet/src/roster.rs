@@ -129,7 +129,7 @@ impl Roster {
         let daemons = daemons.chain(self.providers.iter().map(|provider| provider.name.as_str()));
         let daemons = daemons.chain(["slasher", "devnet"]).map(|name| self.seed.account(name));
         let stakers = self.stakers.iter().map(Staker::account);
-        let nowhere = chain_endpoint(String::new());
+        let nowhere = chain_endpoint(Vec::new());
         let account = |secret: AccountSecret| {
             let address = BabylonConnector.account_address(&nowhere, &secret)?;
             Ok(GenesisAccount { address, ubbn: BALANCE })
@@ -196,11 +196,11 @@ pub fn eots_secret(seed: Seed, name: &str) -> Zeroizing<[u8; 32]> {
     seed.secret(&format!("EOTS key of {name}"))
 }
 
-/// How roles reach the devnet's chain at `url`.
-pub fn chain_endpoint(url: String) -> ChainEndpoint {
+/// How roles reach the devnet's chain at these RPC endpoints.
+pub fn chain_endpoint(rpc: Vec<String>) -> ChainEndpoint {
     ChainEndpoint {
         id: CHAIN_ID.to_owned(),
-        rpc: vec![url],
+        rpc,
         account_prefix: "bbn".to_owned(),
         fee_denom: "ubbn".to_owned(),
         gas_price: "0.01".to_owned(),

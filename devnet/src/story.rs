@@ -8,7 +8,7 @@
 //! | `leaving` | C unbonds, is reported and later withdraws; B begins to unbond |
 //! | `slashing` | provider 1 signs twice, its key falls out, A and B are slashed and take their refunds |
 //!
-//! Roles act, and every step is checked against the chain and the Bitcoin node. The Bitcoin miner rests where the order
+//! Roles act, and every step is checked against the chain and the Bitcoin node, whichever chain it is. The Bitcoin miner rests where the order
 //! of things would otherwise be a race: until all stakes are approved, and while the double signer is found out.
 
 mod ask;
@@ -86,6 +86,12 @@ pub async fn tell(
     beginning::providers_are_ready(&stage).await?;
     timeline.heading("Three stakes");
     let [a, b, c] = staking::stake_all(&mut stage).await?;
+    stage
+        .network
+        .staking_chain
+        .bear_trouble(timeline)
+        .await
+        .map_err(|failure| StoryError::Devnet(failure.error.to_string()))?;
     timeline.heading("Finality");
     finality::ten_blocks(&stage, [&a, &b, &c]).await?;
     timeline.heading("C leaves, B begins to");
@@ -103,5 +109,9 @@ pub async fn tell(
         findings.stakes.push(leaving::withdraw(&stage, stake, fate).await?);
     }
     findings.stakes.sort_by_key(|stake| stake.name);
-    leaving::is_untouched(&stage, &c).await
+    leaving::is_untouched(&stage, &c).await?;
+    for closing in stage.network.staking_chain.closing_facts().await {
+        facts.state(stage.claim("staking chain", closing.fact, &[]), closing.outcome)?;
+    }
+    Ok(())
 }

@@ -42,6 +42,7 @@ pub fn run(options: NetworkOptions) -> Result<(), Failure> {
                 None
             }
             ended = network.daemons.watch() => Some(Failure::new(Exit::Failure, ended)),
+            ended = network.staking_chain.ended() => Some(Failure::new(Exit::Failure, ended)),
         };
         if ended.is_some() {
             network.folder.keep();
@@ -57,8 +58,9 @@ fn print_guide(network: &Network, timeline: &Timeline) {
     let row = |name: &str, place: &str, what: &str| timeline.line(&format!("  {name:15} {place:30} {what}"));
     let cookie = format!("JSON-RPC, cookie {}", network.bitcoin_node.cookie_file().display());
     row("bitcoin node", &network.bitcoin_node.url(), &cookie);
-    let rpc = format!("http://{}", network.chain_node.rpc_addr());
-    row("staking chain", &rpc, &format!("CometBFT RPC, chain id {CHAIN_ID}"));
+    for rpc in network.staking_chain.rpc() {
+        row("staking chain", &rpc, &format!("CometBFT RPC, chain id {CHAIN_ID}"));
+    }
     let roles = &network.roles;
     for role in roles.covenants.iter().chain(&roles.providers).chain([&roles.slasher]) {
         if let Some(listen) = role.listen {

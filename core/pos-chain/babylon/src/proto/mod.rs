@@ -15,9 +15,12 @@ pub mod btccheckpoint;
 pub mod btclightclient;
 pub mod btcstaking;
 pub mod checkpointing;
+pub mod costaking;
 pub mod epoching;
 pub mod finality;
 pub mod incentive;
+pub mod mint;
+pub mod monitor;
 
 pub use cosmrs::proto::{
     Any, Timestamp,
@@ -29,14 +32,20 @@ pub use cosmrs::proto::{
             query::v1beta1::{PageRequest, PageResponse},
             v1beta1::Coin,
         },
-        crypto::secp256k1::PubKey,
-        staking::v1beta1::Description,
+        crypto::{ed25519::PubKey as Ed25519PubKey, secp256k1::PubKey},
+        staking::v1beta1::{
+            Description, MsgBeginRedelegate, MsgCancelUnbondingDelegation, MsgCreateValidator, MsgDelegate,
+            MsgEditValidator, MsgUndelegate, MsgUpdateParams as StakingMsgUpdateParams,
+        },
         tx::v1beta1::{
             AuthInfo, Fee, ModeInfo, SignDoc, SignerInfo, SimulateRequest, SimulateResponse, Tx, TxBody,
             TxRaw, mode_info,
         },
     },
-    tendermint::{google::protobuf::Duration, v0_38::crypto::Proof},
+    tendermint::{
+        google::protobuf::Duration,
+        v0_38::{abci::ExtendedCommitInfo, crypto::Proof},
+    },
 };
 
 /// A query request: where it is asked and how it is answered.

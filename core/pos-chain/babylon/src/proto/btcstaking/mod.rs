@@ -1,9 +1,14 @@
 //! `babylon.btcstaking.v1`: finality providers, delegations and their parameters.
 
+mod events;
+mod genesis;
 mod messages;
 mod queries;
 mod records;
 
+pub use events::event_power_dist_update;
+pub use events::*;
+pub use genesis::*;
 pub use messages::*;
 pub use queries::*;
 pub use records::*;

@@ -1,5 +1,5 @@
-//! Proofs that checkpoints are on Bitcoin, and `k` and `w` (`wire.md` 2.3, 3.12, 5.6).
-use super::{named, queries};
+//! Records and messages of checkpoints on Bitcoin (`wire.md` 2.3, 3.12).
+use crate::proto::named;
 
 /// Status of an epoch on Bitcoin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
@@ -84,22 +84,7 @@ pub struct MsgUpdateParams {
 /// Empty answer.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct MsgUpdateParamsResponse {}
-
-/// Asks for the parameters.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct QueryParamsRequest {}
-
-/// The parameters.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct QueryParamsResponse {
-    /// Parameters.
-    #[prost(message, optional, tag = "1")]
-    pub params: Option<Params>,
-}
 named! { "babylon.btccheckpoint.v1";
     TransactionKey, BTCSpvProof, Params, MsgInsertBTCSpvProof, MsgInsertBTCSpvProofResponse, MsgUpdateParams,
-    MsgUpdateParamsResponse, QueryParamsRequest, QueryParamsResponse
-}
-queries! { "babylon.btccheckpoint.v1";
-    QueryParamsRequest => QueryParamsResponse, "Params";
+    MsgUpdateParamsResponse
 }

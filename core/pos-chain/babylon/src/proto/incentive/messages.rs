@@ -1,29 +1,7 @@
-//! Rewards (`wire.md` 3.12, 5.7). The package has no version suffix.
-use super::{Coin, named, queries};
+//! Messages and queries of rewards (`wire.md` 3.12, 5.7).
+use super::records::Params;
+use crate::proto::{Coin, named, queries};
 use std::collections::BTreeMap;
-
-/// Kinds of reward gauges.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, prost::Enumeration)]
-#[repr(i32)]
-pub enum StakeholderType {
-    /// Commission.
-    FinalityProvider = 0,
-    /// Yield of a Bitcoin staker.
-    BtcStaker = 1,
-    /// Yield of staking both coins.
-    Costaker = 2,
-}
-
-/// Parameters.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct Params {
-    /// Scaled decimal.
-    #[prost(string, tag = "1")]
-    pub btc_staking_portion: String,
-    /// Scaled decimal.
-    #[prost(string, tag = "2")]
-    pub fp_portion: String,
-}
 
 /// Withdraws rewards of one kind.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -128,14 +106,84 @@ pub struct QueryDelegatorWithdrawAddressResponse {
     #[prost(string, tag = "1")]
     pub withdraw_address: String,
 }
+
+/// Asks for the rewards of a height.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct QueryBTCStakingGaugeRequest {
+    /// Height of the staking chain.
+    #[prost(uint64, tag = "1")]
+    pub height: u64,
+}
+
+/// Rewards of a height.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct BTCStakingGaugeResponse {
+    /// Sorted by denomination.
+    #[prost(message, repeated, tag = "1")]
+    pub coins: Vec<Coin>,
+}
+
+/// Rewards of a height; they vanish once distributed.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct QueryBTCStakingGaugeResponse {
+    /// Rewards.
+    #[prost(message, optional, tag = "1")]
+    pub gauge: Option<BTCStakingGaugeResponse>,
+}
+
+/// Asks what a delegator has earned at a finality provider.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct QueryDelegationRewardsRequest {
+    /// Account of the finality provider, bech32.
+    #[prost(string, tag = "1")]
+    pub finality_provider_address: String,
+    /// Account of the delegator, bech32.
+    #[prost(string, tag = "2")]
+    pub delegator_address: String,
+}
+
+/// What it has earned.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct QueryDelegationRewardsResponse {
+    /// Sorted by denomination.
+    #[prost(message, repeated, tag = "1")]
+    pub rewards: Vec<Coin>,
+}
+
+/// Asks for the running period of a finality provider.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct QueryFpCurrentRewardsRequest {
+    /// Account of the finality provider, bech32.
+    #[prost(string, tag = "1")]
+    pub finality_provider_address: String,
+}
+
+/// The running period.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct QueryFpCurrentRewardsResponse {
+    /// Gathered in it, sorted by denomination.
+    #[prost(message, repeated, tag = "1")]
+    pub current_rewards: Vec<Coin>,
+    /// Its number.
+    #[prost(uint64, tag = "2")]
+    pub period: u64,
+    /// Active stake in satoshi, decimal text in a bytes field.
+    #[prost(bytes = "vec", tag = "3")]
+    pub total_active_sat: Vec<u8>,
+}
 named! { "babylon.incentive";
-    Params, MsgWithdrawReward, MsgWithdrawRewardResponse, MsgSetWithdrawAddress, MsgSetWithdrawAddressResponse,
+    MsgWithdrawReward, MsgWithdrawRewardResponse, MsgSetWithdrawAddress, MsgSetWithdrawAddressResponse,
     MsgUpdateParams, MsgUpdateParamsResponse, QueryParamsRequest, QueryParamsResponse, QueryRewardGaugesRequest,
     QueryRewardGaugesResponse, RewardGaugesResponse, QueryDelegatorWithdrawAddressRequest,
-    QueryDelegatorWithdrawAddressResponse
+    QueryDelegatorWithdrawAddressResponse, QueryBTCStakingGaugeRequest, BTCStakingGaugeResponse,
+    QueryBTCStakingGaugeResponse, QueryDelegationRewardsRequest, QueryDelegationRewardsResponse,
+    QueryFpCurrentRewardsRequest, QueryFpCurrentRewardsResponse
 }
 queries! { "babylon.incentive";
     QueryParamsRequest => QueryParamsResponse, "Params";
     QueryRewardGaugesRequest => QueryRewardGaugesResponse, "RewardGauges";
+    QueryBTCStakingGaugeRequest => QueryBTCStakingGaugeResponse, "BTCStakingGauge";
     QueryDelegatorWithdrawAddressRequest => QueryDelegatorWithdrawAddressResponse, "DelegatorWithdrawAddress";
+    QueryDelegationRewardsRequest => QueryDelegationRewardsResponse, "DelegationRewards";
+    QueryFpCurrentRewardsRequest => QueryFpCurrentRewardsResponse, "FpCurrentRewards";
 }

@@ -2,6 +2,10 @@
 pub use super::btccheckpoint::TransactionKey;
 use super::{PageRequest, PageResponse, named, queries};
 
+mod events;
+
+pub use events::*;
+
 /// A header as stored.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct BTCHeaderInfo {

@@ -18,7 +18,8 @@ pub(crate) fn init(state: &mut State<'_>, genesis: &Genesis) -> Result<(), Failu
     light_client::init(state, genesis)?;
     epochs::init(state, genesis)?;
     staking::params::init(state, genesis)?;
-    finality::records::init(state, genesis)
+    finality::records::init(state, genesis)?;
+    staking::index::update(state)
 }
 
 /// Runs before the transactions of a block.
@@ -37,6 +38,7 @@ pub(crate) fn end(state: &mut State<'_>, block: &BlockInfo) -> Result<Vec<Event>
     let k = epochs::params(ctx.state)?.confirmation_depth;
     light_client::check_halt(ctx.state, BtcDepth::new(k))?;
     finality::end_block(&mut ctx)?;
+    staking::index::update(ctx.state)?;
     Ok(in_phase(ctx.events, "EndBlock"))
 }
 

@@ -188,6 +188,15 @@ fn apply(ctx: &mut Ctx<'_, '_>, insertion: &Insertion) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Makes the light client one header at a height, for tests of what follows the tip.
+#[cfg(test)]
+pub(crate) fn pretend_tip(state: &mut State<'_>, height: BtcHeight) -> Result<(), Failure> {
+    let headers = HEADERS.scan(state, Order::Ascending).collect::<Result<Vec<_>, _>>()?;
+    headers.iter().try_for_each(|(height, _)| HEADERS.delete(state, height))?;
+    let header = bitcoin::constants::genesis_block(bitcoin::Network::Regtest).header;
+    append(state, &ChainedHeader::new(header, height, header.work()))
+}
+
 fn append(state: &mut State<'_>, header: &ChainedHeader) -> Result<(), Failure> {
     HEADERS.put(state, &header.height, &HeaderRecord::of(header))?;
     HEIGHTS.put(state, &header.hash, &header.height.to_u32())

@@ -14,6 +14,9 @@ pub(crate) type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 /// A key with its value.
 pub(crate) type Entry = (Vec<u8>, Vec<u8>);
 
+/// A key with its value before and its value now.
+pub(crate) type Change = (Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>);
+
 /// Entries in key order, or why they cannot be read.
 pub(crate) type Entries<'a> = Box<dyn Iterator<Item = Result<Entry, Broken>> + 'a>;
 
@@ -85,6 +88,13 @@ impl<'p> State<'p> {
     /// What the layer wrote.
     pub(crate) fn into_writes(self) -> Writes {
         self.writes
+    }
+
+    /// The keys that begin with `prefix` and were written in this layer, each with its value below and its value now.
+    pub(crate) fn changed(&self, prefix: &[u8]) -> Result<Vec<Change>, Broken> {
+        let range = KeyRange::prefix(prefix);
+        let written = self.writes.range::<[u8], _>(range.bounds());
+        written.map(|(key, now)| Ok((key.clone(), self.below.get(key)?, now.clone()))).collect()
     }
 
     /// Takes over the writes of a layer that lay on top of this one.

@@ -70,6 +70,23 @@ impl<K: TableKey, V: Record> Table<K, V> {
         state.erase(self.key(key))
     }
 
+    /// The records written in this layer, each as it was below and as it is now.
+    pub(crate) fn changed(&self, state: &State<'_>) -> Result<Vec<(K, Option<V>, Option<V>)>, Failure> {
+        let decode = |bytes: Option<Vec<u8>>| bytes.map(|bytes| self.record(&bytes)).transpose();
+        let changes = state.changed(self.prefix.as_bytes())?.into_iter();
+        changes
+            .map(|(key, before, now)| Ok((self.decode_key(&key)?, decode(before)?, decode(now)?)))
+            .collect::<Result<_, Broken>>()
+            .map_err(Failure::from)
+    }
+
+    fn decode_key(&self, key: &[u8]) -> Result<K, Broken> {
+        let corrupt = |reason: &str| Broken::Corrupt { table: self.prefix, reason: reason.to_owned() };
+        let mut rest = key.get(self.prefix.len()..).unwrap_or_default();
+        let decoded = K::take_key(&mut rest).ok_or_else(|| corrupt("key does not decode"))?;
+        if rest.is_empty() { Ok(decoded) } else { Err(corrupt("key has trailing bytes")) }
+    }
+
     /// Iterates over the whole table.
     pub(crate) fn scan<'a>(&self, state: &'a State<'_>, order: Order) -> Records<'a, K, V> {
         self.scan_range(state, &KeyRange::prefix(self.prefix.as_bytes()), order)
@@ -139,19 +156,12 @@ impl<K: TableKey, V: Record> Table<K, V> {
         order: Order,
         fixed: usize,
     ) -> RawRecords<'a, K, V> {
-        let prefix = self.prefix;
+        let table = Self::new(self.prefix);
         let meter = state.meter();
         Box::new(state.scan(range, order).map(move |entry| {
             let (key, value) = entry?;
             meter.charge_step(key.len(), value.len())?;
-            let corrupt = |reason: &str| Broken::Corrupt { table: prefix, reason: reason.to_owned() };
-            let mut rest = &key[prefix.len()..];
-            let decoded = K::take_key(&mut rest).ok_or_else(|| corrupt("key does not decode"))?;
-            if !rest.is_empty() {
-                return Err(corrupt("key has trailing bytes").into());
-            }
-            let record = V::decode(value.as_slice()).map_err(|err| corrupt(&err.to_string()))?;
-            Ok((key[fixed..].to_vec(), decoded, record))
+            Ok((key[fixed..].to_vec(), table.decode_key(&key)?, table.record(&value)?))
         }))
     }
 }

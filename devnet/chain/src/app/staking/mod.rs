@@ -1,7 +1,8 @@
 //! Bitcoin staking: parameter versions, finality providers, delegations (`chain.md` 4 to 8).
 //!
 //! A delegation is facts: what was registered, who signed, where its transaction lies, how it was spent. Its status is
-//! computed from them and the light client's tip ([`status`]) and never stored. Whatever changes power leaves an event at
+//! computed from them and the light client's tip ([`status`]) and never stored; queries by status walk an index that the
+//! end of each block brings up to date ([`index`]). Whatever changes power leaves an event at
 //! a Bitcoin height ([`power_events`]); the finality module consumes it one block later.
 
 mod covenant;
@@ -9,6 +10,7 @@ pub(crate) mod events;
 mod evidence;
 mod expand;
 mod inclusion;
+pub(crate) mod index;
 pub(crate) mod params;
 mod parse;
 pub(crate) mod power_events;

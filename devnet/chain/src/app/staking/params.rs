@@ -31,6 +31,13 @@ pub(crate) fn stored(state: &State<'_>, version: ParamsVersion) -> Result<Stakin
     find(state, version)?.ok_or_else(|| corrupt(format!("version {} is missing", version.0)).into())
 }
 
+/// The quorum of a version, without decoding the rest of it.
+pub(super) fn stored_quorum(state: &State<'_>, version: ParamsVersion) -> Result<u32, Failure> {
+    let record = VERSIONS.get(state, &version)?;
+    let record = record.ok_or_else(|| corrupt(format!("version {} is missing", version.0)))?;
+    Ok(record.covenant_quorum)
+}
+
 /// A version, if there is one of that number.
 pub(crate) fn find(state: &State<'_>, version: ParamsVersion) -> Result<Option<StakingParams>, Failure> {
     let record = VERSIONS.get(state, &version)?;

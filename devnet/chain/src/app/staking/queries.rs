@@ -2,14 +2,18 @@
 
 use super::{
     expand::parse_padded_txid,
+    index::{self, BY_STATUS},
     params,
-    records::{BY_CLASS, BY_PROVIDER, DELEGATIONS, PROVIDERS, provider},
-    status::{self, Class},
+    records::{BY_PROVIDER, DELEGATIONS, PROVIDERS, corrupt, provider},
+    status,
 };
 use crate::{
-    app::{light_client, page::page},
+    app::{
+        light_client,
+        page::{page, page_of_all},
+    },
     error::{Broken, Failure, btcstaking as err, plain},
-    state::{Order, State},
+    state::{Order, State, successor},
 };
 use bitcoin::Txid;
 use btc_staking_babylon::{
@@ -21,7 +25,6 @@ use btc_staking_protocol::{
     keys::{FinalityProviderPublicKey, StakerPublicKey},
     params::{ParamsVersion, StakingParams},
 };
-use std::collections::BTreeMap;
 
 fn wire_params(params: &StakingParams) -> Result<Params, Failure> {
     encode_staking_params(params)
@@ -113,52 +116,44 @@ fn provider_response(record: FinalityProvider, height: u64) -> FinalityProviderR
     }
 }
 
-/// Delegations with a status, by txid in internal order.
-///
-/// Where the facts alone decide, the index by class is walked; only a status that the tip decides across classes makes the
-/// query look at every delegation, as it always does in the reference.
+/// Delegations with a status, by txid in internal order, from the index by status.
 pub(crate) fn delegations(
     state: &State<'_>,
     request: QueryBTCDelegationsRequest,
 ) -> Result<QueryBTCDelegationsResponse, Failure> {
     let wanted = BTCDelegationStatus::try_from(request.status).map_err(plain)?;
+    let tip = light_client::tip_height(state)?;
+    let total = index::count(state, wanted)?;
+    let load = |record| with_status(state, record, tip);
     let (btc_delegations, pagination) = match wanted {
-        BTCDelegationStatus::Pending => of_class(state, Class::Pending, wanted, request.pagination)?,
-        BTCDelegationStatus::Verified => of_class(state, Class::Verified, wanted, request.pagination)?,
-        BTCDelegationStatus::Active | BTCDelegationStatus::Expired => {
-            of_class(state, Class::Proven, wanted, request.pagination)?
+        BTCDelegationStatus::Any => {
+            page_of_all(state, &DELEGATIONS, &(), request.pagination, total, |_, record| load(record))?
         }
-        BTCDelegationStatus::Unbonded | BTCDelegationStatus::Any => {
-            let tip = light_client::tip_height(state)?;
-            let keep = |_, record| with_status(state, record, wanted, tip);
-            page(state, &DELEGATIONS, &(), request.pagination, keep)?
+        BTCDelegationStatus::Pending
+        | BTCDelegationStatus::Verified
+        | BTCDelegationStatus::Active
+        | BTCDelegationStatus::Unbonded
+        | BTCDelegationStatus::Expired => {
+            let code = index::code(wanted);
+            page_of_all(state, &BY_STATUS, &code, request.pagination, total, |(_, txid), ()| {
+                load(indexed(state, &txid)?)
+            })?
         }
     };
     Ok(QueryBTCDelegationsResponse { btc_delegations, pagination: Some(pagination) })
 }
 
-fn of_class(
-    state: &State<'_>,
-    class: Class,
-    wanted: BTCDelegationStatus,
-    request: Option<PageRequest>,
-) -> Result<(Vec<BTCDelegationResponse>, PageResponse), Failure> {
-    let tip = light_client::tip_height(state)?;
-    page(state, &BY_CLASS, &class.code(), request, |(_, txid), ()| match DELEGATIONS.get(state, &txid)? {
-        Some(record) => with_status(state, record, wanted, tip),
-        None => Ok(None),
-    })
+fn indexed(state: &State<'_>, txid: &Txid) -> Result<BTCDelegation, Failure> {
+    Ok(DELEGATIONS.get(state, txid)?.ok_or_else(|| corrupt(format!("{txid} is indexed but not stored")))?)
 }
 
 fn with_status(
     state: &State<'_>,
     record: BTCDelegation,
-    wanted: BTCDelegationStatus,
     tip: BtcHeight,
-) -> Result<Option<BTCDelegationResponse>, Failure> {
+) -> Result<BTCDelegationResponse, Failure> {
     let found = status::status(state, &record, tip)?;
-    let keep = wanted == BTCDelegationStatus::Any || wanted == found;
-    Ok(keep.then(|| delegation_response(record, found)))
+    Ok(delegation_response(record, found))
 }
 
 /// Delegations to a finality provider: one item per staker key.
@@ -168,19 +163,13 @@ pub(crate) fn provider_delegations(
 ) -> Result<QueryFinalityProviderDelegationsResponse, Failure> {
     let key = parse_key(&request.fp_btc_pk_hex)?;
     let tip = light_client::tip_height(state)?;
-    let mut stakers: BTreeMap<StakerPublicKey, Vec<Txid>> = BTreeMap::new();
-    for entry in BY_PROVIDER.scan_under(state, &key, Order::Ascending) {
-        let ((_, staker, txid), ()) = entry?;
-        stakers.entry(staker).or_default().push(txid);
-    }
-    let (chosen, pagination) = page_of_stakers(stakers.into_iter().collect(), request.pagination)?;
+    let (stakers, pagination) = page_of_stakers(state, key, request.pagination)?;
     let mut items = vec![];
-    for (_, txids) in chosen {
+    for staker in stakers {
         let mut dels = vec![];
-        for txid in txids {
-            if let Some(record) = DELEGATIONS.get(state, &txid)? {
-                dels.extend(with_status(state, record, BTCDelegationStatus::Any, tip)?);
-            }
+        for entry in BY_PROVIDER.scan_under(state, &(key, staker), Order::Ascending) {
+            let ((_, _, txid), ()) = entry?;
+            dels.push(with_status(state, indexed(state, &txid)?, tip)?);
         }
         items.push(BTCDelegatorDelegationsResponse { dels });
     }
@@ -190,37 +179,64 @@ pub(crate) fn provider_delegations(
     })
 }
 
-type ByStaker = Vec<(StakerPublicKey, Vec<Txid>)>;
-
-/// A page over staker keys; its key is a staker's 32 bytes.
+/// The staker keys of a page; the page's key is a staker's 32 bytes. The walk goes from staker to staker over the index
+/// and ends with the page unless the total is asked for.
 fn page_of_stakers(
-    mut stakers: ByStaker,
+    state: &State<'_>,
+    provider: FinalityProviderPublicKey,
     request: Option<PageRequest>,
-) -> Result<(ByStaker, PageResponse), Failure> {
+) -> Result<(Vec<StakerPublicKey>, PageResponse), Failure> {
     let request = request.unwrap_or_default();
     if request.offset > 0 && !request.key.is_empty() {
         return Err(plain("invalid request, either offset or key is expected, got both"));
     }
-    if request.reverse {
-        stakers.reverse();
-    }
-    let total = u64::try_from(stakers.len()).unwrap_or(u64::MAX);
+    let order = if request.reverse { Order::Descending } else { Order::Ascending };
     let limit = if request.limit == 0 { 100 } else { request.limit };
     let counted = (request.count_total || request.limit == 0) && request.key.is_empty();
-    let start = match request.key.as_slice() {
-        [] => usize::try_from(request.offset).unwrap_or(usize::MAX),
-        key => {
-            let before = |staker: &StakerPublicKey| match request.reverse {
-                false => staker.to_bytes().as_slice() < key,
-                true => staker.to_bytes().as_slice() > key,
-            };
-            stakers.iter().take_while(|(staker, _)| before(staker)).count()
+    let end = request.offset.saturating_add(limit);
+    let (mut stakers, mut answer, mut number) = (vec![], PageResponse::default(), 0u64);
+    let mut from = request.key;
+    while let Some(staker) = first_staker(state, provider, &from, order)? {
+        let bytes = staker.to_bytes().to_vec();
+        if number == end {
+            answer.next_key.clone_from(&bytes);
         }
-    };
-    let mut rest = stakers.into_iter().skip(start);
-    let chosen = rest.by_ref().take(usize::try_from(limit).unwrap_or(usize::MAX)).collect();
-    let next_key = rest.next().map_or(vec![], |(staker, _)| staker.to_bytes().to_vec());
-    Ok((chosen, PageResponse { next_key, total: if counted { total } else { 0 } }))
+        if number >= end && !counted {
+            break;
+        }
+        if (request.offset..end).contains(&number) {
+            stakers.push(staker);
+        }
+        number = number.saturating_add(1);
+        let beyond = match order {
+            Order::Ascending => successor(&bytes),
+            Order::Descending => predecessor(&bytes),
+        };
+        let Some(beyond) = beyond else { break };
+        from = beyond;
+    }
+    answer.total = if counted { number } else { 0 };
+    Ok((stakers, answer))
+}
+
+/// The first staker of a finality provider whose key is `from` or behind it.
+fn first_staker(
+    state: &State<'_>,
+    provider: FinalityProviderPublicKey,
+    from: &[u8],
+    order: Order,
+) -> Result<Option<StakerPublicKey>, Failure> {
+    let entry = BY_PROVIDER.scan_raw(state, &provider, from, order).next().transpose()?;
+    Ok(entry.map(|(_, (_, staker, _), ())| staker))
+}
+
+/// The number before a key, in as many bytes.
+fn predecessor(key: &[u8]) -> Option<Vec<u8>> {
+    let last = key.iter().rposition(|byte| *byte != 0)?;
+    let mut before = key.to_vec();
+    before[last] -= 1;
+    before[last + 1..].fill(u8::MAX);
+    Some(before)
 }
 
 /// One delegation.

@@ -3,7 +3,7 @@
 //! Records are the chain's own (`wire.md` 2.1): transactions and signatures stay as received, because later messages and
 //! queries refer to these very bytes. Nothing unparsable is ever stored, so a record that does not parse is a corrupt one.
 
-use super::status::{self, Class};
+use super::status;
 use crate::{
     error::{Broken, Failure, btcstaking as err},
     state::{State, Table},
@@ -30,8 +30,6 @@ pub(crate) const DELEGATIONS: Table<Txid, BTCDelegation> = Table::new("sd");
 /// Delegations to a finality provider, by staker.
 pub(crate) const BY_PROVIDER: Table<(FinalityProviderPublicKey, StakerPublicKey, Txid), ()> =
     Table::new("sp");
-/// Delegations by what their facts alone say of their status.
-pub(crate) const BY_CLASS: Table<(u8, Txid), ()> = Table::new("sc");
 /// Light client tip at the beginning of each block.
 pub(crate) const TIP_AT: Table<PosHeight, u32> = Table::new("st");
 
@@ -40,21 +38,20 @@ pub(crate) const TIP_AT: Table<PosHeight, u32> = Table::new("st");
 pub(crate) struct Stake {
     pub(crate) txid: Txid,
     pub(crate) record: BTCDelegation,
-    /// Class under which it is indexed; `None` before it is stored.
-    indexed: Option<Class>,
+    /// Whether it is stored, so that its entry under the finality provider exists.
+    stored: bool,
 }
 
 impl Stake {
     /// A delegation that is not stored yet.
     pub(crate) fn new(txid: Txid, record: BTCDelegation) -> Self {
-        Self { txid, record, indexed: None }
+        Self { txid, record, stored: false }
     }
 
     /// Loads a delegation.
     pub(crate) fn find(state: &State<'_>, txid: &Txid) -> Result<Option<Self>, Failure> {
-        let Some(record) = DELEGATIONS.get(state, txid)? else { return Ok(None) };
-        let indexed = Some(status::class(state, &record)?);
-        Ok(Some(Self { txid: *txid, record, indexed }))
+        let record = DELEGATIONS.get(state, txid)?;
+        Ok(record.map(|record| Self { txid: *txid, record, stored: true }))
     }
 
     /// Loads a delegation that must exist.
@@ -66,19 +63,14 @@ impl Stake {
             .ok_or_else(|| err::DELEGATION_NOT_FOUND.because(format!("staking tx {txid}")))
     }
 
-    /// Stores the delegation and keeps its indexes right.
+    /// Stores the delegation, and where it belongs when it is new. Its status is indexed at the end of the block
+    /// ([`index`](super::index)).
     pub(crate) fn save(&mut self, state: &mut State<'_>) -> Result<(), Failure> {
         DELEGATIONS.put(state, &self.txid, &self.record)?;
-        let class = status::class(state, &self.record)?;
-        if self.indexed == Some(class) {
-            return Ok(());
+        if !self.stored {
+            BY_PROVIDER.put(state, &(self.provider()?, self.staker()?, self.txid), &())?;
+            self.stored = true;
         }
-        match self.indexed {
-            Some(before) => BY_CLASS.delete(state, &(before.code(), self.txid))?,
-            None => BY_PROVIDER.put(state, &(self.provider()?, self.staker()?, self.txid), &())?,
-        }
-        BY_CLASS.put(state, &(class.code(), self.txid), &())?;
-        self.indexed = Some(class);
         Ok(())
     }
 

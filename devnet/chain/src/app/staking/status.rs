@@ -8,8 +8,7 @@ use crate::{error::Failure, state::State};
 use btc_staking_babylon::proto::btcstaking::{BTCDelegation, BTCDelegationStatus};
 use btc_staking_protocol::{height::BtcHeight, params::ParamsVersion};
 
-/// What the facts alone say. Only a proven delegation's status depends on the tip as well; so an index by class finds
-/// delegations by status without looking at the others.
+/// What the facts alone say. Only a proven delegation's status depends on the tip as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
     /// Quorum missing.
@@ -20,18 +19,6 @@ pub(crate) enum Class {
     Proven,
     /// Reported as spent.
     Unbonded,
-}
-
-impl Class {
-    /// Number in the index.
-    pub(crate) const fn code(self) -> u8 {
-        match self {
-            Self::Pending => 0,
-            Self::Verified => 1,
-            Self::Proven => 2,
-            Self::Unbonded => 3,
-        }
-    }
 }
 
 /// The class of a delegation.
@@ -56,6 +43,16 @@ pub(crate) fn status(
         Class::Pending => BTCDelegationStatus::Pending,
         Class::Verified => BTCDelegationStatus::Verified,
         Class::Proven => proven_status(record, tip),
+    })
+}
+
+/// The Bitcoin heights at which a delegation's status changes without any message: where it starts and where it expires.
+/// Only a proven one has such heights.
+pub(super) fn turns(state: &State<'_>, record: &BTCDelegation) -> Result<[Option<BtcHeight>; 2], Failure> {
+    Ok(match class(state, record)? {
+        Class::Proven => [record.start_height, record.end_height.saturating_sub(record.unbonding_time)]
+            .map(|height| Some(BtcHeight::new(height))),
+        Class::Pending | Class::Verified | Class::Unbonded => [None, None],
     })
 }
 
@@ -102,8 +99,8 @@ pub(crate) fn has_quorum(state: &State<'_>, record: &BTCDelegation) -> Result<bo
 }
 
 fn quorum_of(state: &State<'_>, record: &BTCDelegation) -> Result<usize, Failure> {
-    let params = params::stored(state, ParamsVersion(record.params_version))?;
-    usize::try_from(params.covenant_committee.quorum()).map_err(|err| corrupt(err).into())
+    let quorum = params::stored_quorum(state, ParamsVersion(record.params_version))?;
+    usize::try_from(quorum).map_err(|err| corrupt(err).into())
 }
 
 /// Name of a status in events and queries.

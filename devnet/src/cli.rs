@@ -9,7 +9,7 @@ use crate::{
     network::{NetworkOptions, Pace},
     processes,
     roles::Role,
-    staking_chain::embedded::Embedded,
+    staking_chain::{Founder, babylon::Babylond, embedded::Embedded},
     up,
 };
 use btc_staking_bitcoin_node::regtest;
@@ -76,6 +76,9 @@ struct NetworkArgs {
     /// Run the simulator instead of a bitcoind.
     #[arg(long)]
     simulator: bool,
+    /// Run this babylond (v4) with one validator instead of the embedded staking chain; it needs a real bitcoind.
+    #[arg(long, value_name = "PATH", conflicts_with = "simulator")]
+    babylond: Option<PathBuf>,
     /// Milliseconds between blocks of the staking chain, at least 200.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(200..=60_000))]
     block_time_ms: Option<u64>,
@@ -132,10 +135,14 @@ impl NetworkArgs {
         let block_time = self.block_time_ms.map_or(pace.block_time, Duration::from_millis);
         let bitcoin_block_time =
             self.bitcoin_block_time_ms.map_or(pace.bitcoin_block_time, Duration::from_millis);
+        let chain: Arc<dyn Founder> = match self.babylond {
+            Some(exe) => Arc::new(Babylond { exe }),
+            None => Arc::new(Embedded),
+        };
         Ok(NetworkOptions {
             bitcoind: self.bitcoind,
             simulator: self.simulator,
-            chain: Arc::new(Embedded),
+            chain,
             pace: Pace { block_time, bitcoin_block_time, ..pace },
             boards,
             folder: self.keep,

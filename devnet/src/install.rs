@@ -257,7 +257,7 @@ fn write_config(
 
 /// A port nobody listens on now, below those that the system gives out by itself. Another process may take it before the
 /// daemon does; then the daemon says so and ends.
-fn free_address() -> io::Result<SocketAddr> {
+pub(crate) fn free_address() -> io::Result<SocketAddr> {
     const FIRST: u64 = 10_000;
     const PORTS: u64 = 22_000;
     const TRIES: u32 = 100;

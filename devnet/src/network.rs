@@ -112,6 +112,7 @@ impl Network {
             home: folder.join("chain"),
             logs: logs.clone(),
             bitcoin: Arc::clone(&bitcoin),
+            seed: options.seed,
         };
         let staking_chain = options.chain.found(founding).await?;
         let endpoint = chain_endpoint(staking_chain.rpc());

@@ -8,10 +8,12 @@
 //! | module | chain |
 //! |---|---|
 //! | [`embedded`] | the one in this process |
+//! | [`babylon`] | a real Babylon node |
 
+pub mod babylon;
 pub mod embedded;
 
-use crate::timeline::Timeline;
+use crate::{keys::Seed, timeline::Timeline};
 use async_trait::async_trait;
 use btc_staking_bitcoin_node::bitcoind::Bitcoind;
 use btc_staking_daemon::cli::Failure;
@@ -32,6 +34,8 @@ pub struct Founding {
     pub logs: PathBuf,
     /// The Bitcoin node under the chain. Nobody mines while the chain is founded, so the founder may.
     pub bitcoin: Arc<Bitcoind>,
+    /// What all test keys follow from.
+    pub seed: Seed,
 }
 
 /// Starts one kind of chain.

@@ -1,4 +1,5 @@
-//! The story of three stakes, end to end, by the command people run: on the simulator, and on a real bitcoind.
+//! The story of three stakes, end to end, by the command people run: on the simulator, on a real bitcoind, and on a real
+//! Babylon node beside it.
 
 #![allow(clippy::unwrap_used)]
 
@@ -114,6 +115,21 @@ fn the_story_holds_on_a_real_bitcoind() {
     };
     println!("{} ({})", found.exe.display(), found.origin);
     check_report(&run_demo(&["--bitcoind", found.exe.to_str().unwrap()]), "bitcoind");
+}
+
+/// The same story against a Babylon node that somebody else wrote: `BABYLOND_EXE` names a babylond v4.
+#[test]
+fn the_story_holds_on_a_real_babylon_node() {
+    let Some(babylond) = std::env::var_os("BABYLOND_EXE") else {
+        println!("SKIPPED: BABYLOND_EXE names no babylond");
+        return;
+    };
+    let found = regtest::find(None).unwrap().expect("a Babylon node is tested beside a real bitcoind");
+    let [babylond, bitcoind] = [babylond.to_str().unwrap(), found.exe.to_str().unwrap()];
+    println!("{babylond} beside {bitcoind}");
+    let pace = ["--block-time-ms", "500", "--bitcoin-block-time-ms", "1000"];
+    let chains = ["--babylond", babylond, "--bitcoind", bitcoind];
+    check_report(&run_demo(&[&chains[..], &pace].concat()), "bitcoind");
 }
 
 #[test]

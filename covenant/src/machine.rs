@@ -281,6 +281,10 @@ impl Machine {
             match outcome {
                 MessageOutcome::Accepted { .. } => self.signed += 1,
                 MessageOutcome::AlreadyDone(_) => {}
+                // The next tick reads the chain again and signs the same where it is still missing.
+                MessageOutcome::Unknown(error) => {
+                    actions.push(Action::Report { staking_txid, reason: error.to_string() })
+                }
                 MessageOutcome::Refused(refusal) => match refusal.kind {
                     RefusalKind::NotACommitteeMember | RefusalKind::InvalidCovenantSignature => {
                         actions.push(Action::Alarm(format!(
@@ -293,10 +297,17 @@ impl Machine {
                     | RefusalKind::NotNow
                     | RefusalKind::DelegationNotFound
                     | RefusalKind::HeaderUnknown
-                    | RefusalKind::NotDeepEnough => {
+                    | RefusalKind::NotDeepEnough
+                    | RefusalKind::WaitingTime => {
                         actions.push(Action::Report { staking_txid, reason: refusal.to_string() })
                     }
                     RefusalKind::FinalityProviderNotFound
+                    | RefusalKind::AccountTaken
+                    | RefusalKind::FinalityProviderDeleted
+                    | RefusalKind::DelegationEnded
+                    | RefusalKind::NothingToWithdraw
+                    | RefusalKind::NotAuthorised
+                    | RefusalKind::Broken
                     | RefusalKind::FinalityProviderSlashed
                     | RefusalKind::FinalityProviderJailed
                     | RefusalKind::IncludedTooEarly

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use btc_staking_daemon::{cli::Exit, http::fetch_json};
 use btc_staking_finality_provider::{cli::main_with, config::SAMPLE};
 use btc_staking_pos_chain::{
+    Outbox,
     connect::{AccountSecret, ChainEndpoint, Connector},
     double::{ChainState, ScriptedChain},
     ports::{PosChain, Result, Submitter},
@@ -36,10 +37,11 @@ impl Connector for Double {
     async fn connect(&self, _: &ChainEndpoint) -> Result<Arc<dyn PosChain>> {
         Ok(Arc::new(self.0.clone()))
     }
-    async fn open_account(
+    async fn open_account_with(
         &self,
         endpoint: &ChainEndpoint,
         secret: AccountSecret,
+        _: Arc<dyn Outbox>,
     ) -> Result<Arc<dyn Submitter>> {
         Ok(Arc::new(self.0.submitter(self.account_address(endpoint, &secret)?)))
     }

@@ -447,6 +447,7 @@ impl Machine {
                 MessageOutcome::Accepted { .. } | MessageOutcome::AlreadyDone(_) => {
                     self.parked.insert(task);
                 }
+                MessageOutcome::Unknown(_) => {}
                 MessageOutcome::Refused(refusal) if may_change(refusal.kind) => {}
                 MessageOutcome::Refused(refusal) => {
                     actions.extend(self.problem(format!("chain refuses {task:?}: {refusal}")));
@@ -552,8 +553,15 @@ fn may_change(kind: RefusalKind) -> bool {
         | RefusalKind::HeaderUnknown
         | RefusalKind::QuorumMissing
         | RefusalKind::InsufficientFunds
+        | RefusalKind::WaitingTime
         | RefusalKind::NotNow => true,
         RefusalKind::FinalityProviderNotFound
+        | RefusalKind::AccountTaken
+        | RefusalKind::FinalityProviderDeleted
+        | RefusalKind::DelegationEnded
+        | RefusalKind::NothingToWithdraw
+        | RefusalKind::NotAuthorised
+        | RefusalKind::Broken
         | RefusalKind::FinalityProviderSlashed
         | RefusalKind::FinalityProviderJailed
         | RefusalKind::DelegationNotFound

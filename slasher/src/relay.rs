@@ -87,6 +87,7 @@ where
     for outcome in submitter.submit(vec![ChainMessage::InsertHeaders(headers)]).await? {
         match outcome {
             MessageOutcome::Accepted { .. } | MessageOutcome::AlreadyDone(_) => {}
+            MessageOutcome::Unknown(error) => return Err(error.into()),
             MessageOutcome::Refused(refusal) => {
                 return Err(RelayError::Refused { from, reason: refusal.to_string() });
             }

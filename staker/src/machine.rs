@@ -276,6 +276,9 @@ impl Machine {
                 actions.push(Action::ReadChain);
                 actions
             }
+            MessageOutcome::Unknown(error) => {
+                vec![Action::Report(Report::RegistrationUnknown(error.to_string()))]
+            }
             MessageOutcome::Refused(refusal) if may_change(refusal.kind) => {
                 vec![Action::Report(Report::RegistrationRefused(refusal.to_string()))]
             }
@@ -338,8 +341,15 @@ fn may_change(kind: RefusalKind) -> bool {
         | RefusalKind::QuorumMissing
         | RefusalKind::InsufficientFunds
         | RefusalKind::FinalityProviderJailed
+        | RefusalKind::WaitingTime
         | RefusalKind::NotNow => true,
         RefusalKind::FinalityProviderNotFound
+        | RefusalKind::AccountTaken
+        | RefusalKind::FinalityProviderDeleted
+        | RefusalKind::DelegationEnded
+        | RefusalKind::NothingToWithdraw
+        | RefusalKind::NotAuthorised
+        | RefusalKind::Broken
         | RefusalKind::FinalityProviderSlashed
         | RefusalKind::DelegationNotFound
         | RefusalKind::NotACommitteeMember

@@ -3,7 +3,10 @@
 //! A role's configuration holds a [`ChainEndpoint`]; its `main.rs` brings a [`Connector`], the only place where an
 //! adapter is named. The devnet brings the same connector.
 
-use crate::ports::{PosChain, Result, Submitter};
+use crate::{
+    outbox::{MemoryOutbox, Outbox},
+    ports::{PosChain, Result, Submitter},
+};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -57,14 +60,27 @@ pub trait Connector: Send + Sync {
     /// and both chain ids are named.
     async fn connect(&self, endpoint: &ChainEndpoint) -> Result<Arc<dyn PosChain>>;
 
-    /// Returns the one sender of an account.
+    /// Returns the one sender of an account, which remembers what is on its way as long as the program runs.
     ///
     /// # Errors
-    /// As [`Connector::connect`], and when the secret is no valid key.
+    /// As [`Connector::open_account_with`].
     async fn open_account(
         &self,
         endpoint: &ChainEndpoint,
         secret: AccountSecret,
+    ) -> Result<Arc<dyn Submitter>> {
+        self.open_account_with(endpoint, secret, Arc::new(MemoryOutbox::default())).await
+    }
+
+    /// Returns the one sender of an account, which remembers what is on its way in `outbox`.
+    ///
+    /// # Errors
+    /// As [`Connector::connect`], and when the secret is no valid key.
+    async fn open_account_with(
+        &self,
+        endpoint: &ChainEndpoint,
+        secret: AccountSecret,
+        outbox: Arc<dyn Outbox>,
     ) -> Result<Arc<dyn Submitter>>;
 
     /// Returns the address of an account without asking a node.

@@ -9,8 +9,10 @@ pub mod contract;
 pub mod double;
 pub mod event;
 pub mod message;
+pub mod outbox;
 pub mod ports;
 
 pub use event::{ChainEvent, EventFollower, EventReader};
-pub use message::{ChainMessage, MessageOutcome, Refusal, RefusalKind};
+pub use message::{ChainMessage, MessageOutcome, Refusal, RefusalClass, RefusalKind};
+pub use outbox::{MemoryOutbox, Outbox, OutboxEntry, OutboxError};
 pub use ports::*;

@@ -1,5 +1,6 @@
 //! What a role says to the chain, in protocol types, and what became of it.
 
+use crate::ports::ChainError;
 use bitcoin::{Transaction, Txid, block::Header};
 use btc_staking_protocol::{
     delegation::{CovenantSignatureSet, DelegationRequest},
@@ -150,6 +151,8 @@ pub enum MessageOutcome {
     AlreadyDone(String),
     /// Refused for a reason; sending the same again cannot help until a fact changes.
     Refused(Refusal),
+    /// Not known: it may be on chain, may get there, or may never have left. Read the chain before sending it again.
+    Unknown(ChainError),
 }
 
 /// Why the chain refused a message. Named kinds are those a role decides by; the text is for people.
@@ -170,16 +173,22 @@ pub struct Refusal {
 pub enum RefusalKind {
     /// `btcstaking/1100`
     FinalityProviderNotFound,
+    /// `btcstaking/1103` about the account, which already has another finality provider.
+    AccountTaken,
     /// `btcstaking/1104`
     FinalityProviderSlashed,
+    /// `btcstaking/1130`, `finality/1122`
+    FinalityProviderDeleted,
     /// `btcstaking/1121`
     FinalityProviderJailed,
     /// `btcstaking/1102`
     DelegationNotFound,
     /// `btcstaking/1107`
     NotACommitteeMember,
-    /// `btcstaking/1110`, unless the delegation has ended meanwhile, which is [`RefusalKind::Other`].
+    /// `btcstaking/1110`, unless the delegation has ended meanwhile.
     InvalidCovenantSignature,
+    /// The delegation is unbonded or expired (`btcstaking/1110` and text).
+    DelegationEnded,
     /// Staking transaction not deep enough yet (`btcstaking/1108`, by text).
     NotDeepEnough,
     /// `btcstaking/1124`
@@ -202,13 +211,69 @@ pub enum RefusalKind {
     BlockAlreadyFinalised,
     /// `btclightclient/1101`, `1104`, `1105`: headers do not extend the chain's view.
     HeadersRejected,
+    /// `incentive/1102`: no reward is waiting.
+    NothingToWithdraw,
+    /// `finality/1112`, `staking/12`: a waiting time is not over, such as that of a jailing.
+    WaitingTime,
+    /// `gov/13`, `btclightclient/1106` and text: this account may not do that.
+    NotAuthorised,
     /// `sdk/5`, `sdk/9`: the paying account lacks coins.
     InsufficientFunds,
     /// Passing trouble on the way in, which says nothing about the message: `sdk/11` out of gas, `13` fee too low, `19`
-    /// in the mempool already, `20` mempool full, `32` wrong sequence, and errors without a registered text.
+    /// in the mempool already, `20` mempool full, `30` and `42` too late for its transaction, `32` wrong sequence, and
+    /// errors of a node that no module words.
     NotNow,
-    /// Anything else.
+    /// No rule speaks here: a handler panicked, the chain could not decode what we sent or does not know it, or its
+    /// own records contradict each other. A person must look.
+    Broken,
+    /// Any other rule.
     Other,
+}
+
+/// What a caller can do about a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RefusalClass {
+    /// The same message may be taken later: time passes, or somebody acts.
+    Transient,
+    /// A rule speaks against the message; it will not be taken as it is.
+    Reasoned,
+    /// Chain and message do not understand each other; a person must look.
+    Broken,
+}
+
+impl RefusalKind {
+    /// What a caller can do about it.
+    pub const fn class(self) -> RefusalClass {
+        match self {
+            Self::FinalityProviderJailed
+            | Self::NotDeepEnough
+            | Self::QuorumMissing
+            | Self::HeaderUnknown
+            | Self::BlockNotFound
+            | Self::RandomnessNotUsable
+            | Self::FinalityNotActive
+            | Self::WaitingTime
+            | Self::InsufficientFunds
+            | Self::NotNow => RefusalClass::Transient,
+            Self::FinalityProviderNotFound
+            | Self::AccountTaken
+            | Self::FinalityProviderSlashed
+            | Self::FinalityProviderDeleted
+            | Self::DelegationNotFound
+            | Self::NotACommitteeMember
+            | Self::InvalidCovenantSignature
+            | Self::DelegationEnded
+            | Self::IncludedTooEarly
+            | Self::InvalidRandomness
+            | Self::NoVotingPower
+            | Self::BlockAlreadyFinalised
+            | Self::HeadersRejected
+            | Self::NothingToWithdraw
+            | Self::NotAuthorised
+            | Self::Other => RefusalClass::Reasoned,
+            Self::Broken => RefusalClass::Broken,
+        }
+    }
 }
 
 impl fmt::Display for Refusal {

@@ -295,8 +295,12 @@ pub trait Submitter: Send + Sync {
     /// Submits messages and follows each to a final answer, in order: one outcome per message. A batch is split around
     /// the member that fails; refundable messages never share a transaction with others.
     ///
+    /// What could not be learned in time is [`MessageOutcome::Unknown`] beside the outcomes of the others. After an
+    /// unknown one nothing more of the same call is sent, so that order holds; those outcomes are unknown too. Dropping
+    /// the future withdraws what has not left yet; what has left is followed all the same.
+    ///
     /// # Errors
-    /// [`ChainError`] when the fate of a message could not be learned in time; re-read the chain before sending again.
+    /// [`ChainError`] when no message has an outcome; re-read the chain before sending again.
     async fn submit(&self, messages: Vec<ChainMessage>) -> Result<Vec<MessageOutcome>>;
 }
 

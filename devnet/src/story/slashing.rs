@@ -175,6 +175,7 @@ async fn submit(stage: &Stage<'_>, vote: SignedVote) -> Result<(), StoryError> {
         Some(MessageOutcome::Refused(refusal)) => {
             Err(devnet(format!("the chain refuses the fork vote: {refusal}")))
         }
+        Some(MessageOutcome::Unknown(error)) => Err(error.into()),
         None => Err(devnet("the chain gave no outcome for the fork vote")),
     }
 }

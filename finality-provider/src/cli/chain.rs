@@ -154,6 +154,7 @@ async fn send(
         Some(MessageOutcome::Refused(refusal)) => {
             return Err(Failure::new(Exit::Rejected, format!("the chain refused: {refusal}")));
         }
+        Some(MessageOutcome::Unknown(error)) => return Err(Failure::new(Exit::Unreachable, error)),
         None => return Err(Failure::new(Exit::Failure, "the chain gave no outcome")),
     }
     Ok(())

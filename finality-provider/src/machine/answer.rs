@@ -58,6 +58,7 @@ pub fn answer(power: VotingPower, block: Option<IndexedBlock>, voted: bool) -> A
 pub fn verdict(outcome: &MessageOutcome) -> Verdict {
     let refusal = match outcome {
         MessageOutcome::Accepted { .. } | MessageOutcome::AlreadyDone(_) => return Verdict::Stored,
+        MessageOutcome::Unknown(error) => return Verdict::FateUnknown(error.to_string()),
         MessageOutcome::Refused(refusal) => refusal,
     };
     let text = refusal.to_string();
@@ -72,6 +73,13 @@ pub fn verdict(outcome: &MessageOutcome) -> Verdict {
         | RefusalKind::InsufficientFunds
         | RefusalKind::NotNow
         | RefusalKind::FinalityProviderNotFound
+        | RefusalKind::AccountTaken
+        | RefusalKind::FinalityProviderDeleted
+        | RefusalKind::DelegationEnded
+        | RefusalKind::NothingToWithdraw
+        | RefusalKind::WaitingTime
+        | RefusalKind::NotAuthorised
+        | RefusalKind::Broken
         | RefusalKind::DelegationNotFound
         | RefusalKind::NotACommitteeMember
         | RefusalKind::InvalidCovenantSignature

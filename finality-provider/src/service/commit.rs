@@ -115,6 +115,7 @@ async fn announce(provider: &Arc<Provider>, range: Range) -> Result<Ending, Task
             Ending::Accepted
         }
         Some(MessageOutcome::Refused(refusal)) => Ending::Refused(refusal.to_string()),
+        Some(MessageOutcome::Unknown(error)) => Ending::Unknown(error.to_string()),
         None => Ending::Unknown("the chain gave no outcome".to_owned()),
     })
 }

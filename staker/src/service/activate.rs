@@ -40,10 +40,14 @@ impl Service {
         }
         let message =
             ChainMessage::AddInclusionProof { staking_txid: *txid, proof: confirmation.inclusion_proof() };
-        if let Some(MessageOutcome::Refused(refusal)) = chain.submitter.submit(vec![message]).await?.first() {
-            tracing::warn!(staking_txid = %txid, %refusal, "the chain does not take the proof of inclusion");
+        match chain.submitter.submit(vec![message]).await?.into_iter().next() {
+            Some(MessageOutcome::Refused(refusal)) => {
+                tracing::warn!(staking_txid = %txid, %refusal, "the chain does not take the proof of inclusion");
+                Ok(())
+            }
+            Some(MessageOutcome::Unknown(error)) => Err(error.into()),
+            Some(MessageOutcome::Accepted { .. } | MessageOutcome::AlreadyDone(_)) | None => Ok(()),
         }
-        Ok(())
     }
 }
 

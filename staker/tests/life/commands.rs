@@ -10,7 +10,7 @@ use btc_staking_daemon::{
     passphrase::Passphrase,
 };
 use btc_staking_pos_chain::{
-    PosChain, Result, Submitter,
+    Outbox, PosChain, Result, Submitter,
     connect::{AccountSecret, ChainEndpoint, Connector},
     double::ScriptedChain,
 };
@@ -25,7 +25,12 @@ impl Connector for Scripted {
     async fn connect(&self, _: &ChainEndpoint) -> Result<Arc<dyn PosChain>> {
         Ok(Arc::new(self.0.clone()))
     }
-    async fn open_account(&self, _: &ChainEndpoint, _: AccountSecret) -> Result<Arc<dyn Submitter>> {
+    async fn open_account_with(
+        &self,
+        _: &ChainEndpoint,
+        _: AccountSecret,
+        _: Arc<dyn Outbox>,
+    ) -> Result<Arc<dyn Submitter>> {
         Ok(Arc::new(self.0.submitter(account())))
     }
     fn account_address(&self, _: &ChainEndpoint, _: &AccountSecret) -> Result<AccountAddress> {

@@ -9,7 +9,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use btc_staking_pos_chain::{
-    ChainError, ErrorKind, PosChain, Result, Submitter,
+    ChainError, ErrorKind, Outbox, PosChain, Result, Submitter,
     connect::{AccountSecret, ChainEndpoint, Connector},
 };
 use btc_staking_protocol::{keys::AccountAddress, rate::Decimal};
@@ -31,10 +31,11 @@ impl Connector for BabylonConnector {
         Ok(Arc::new(BabylonReader::new(open(endpoint).await?)))
     }
 
-    async fn open_account(
+    async fn open_account_with(
         &self,
         endpoint: &ChainEndpoint,
         secret: AccountSecret,
+        _outbox: Arc<dyn Outbox>,
     ) -> Result<Arc<dyn Submitter>> {
         let key = account_key(endpoint, &secret)?;
         let config = sender_config(endpoint)?;

@@ -137,12 +137,15 @@ impl Submitter for BabylonSender {
         let mut state = self.state.lock().await;
         let batches = batch::split(encoded, self.config.max_messages, self.config.max_bytes);
         for batch in batches {
-            let sent = self.send_batch(&mut state, batch, &mut outcomes).await;
-            if sent.is_err() {
+            if let Err(error) = self.send_batch(&mut state, batch, &mut outcomes).await {
                 // What the account's sequence is now is as unknown as the transaction's fate.
                 *state = None;
+                if outcomes.iter().all(Option::is_none) {
+                    return Err(error);
+                }
+                let unknown = || MessageOutcome::Unknown(error.clone());
+                return Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(unknown)).collect());
             }
-            sent?;
         }
         let unanswered = || refused_here("message was not sent".to_owned());
         Ok(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(unanswered)).collect())

@@ -306,7 +306,9 @@ fn concerns_account(result: &TxResult) -> bool {
     use btc_staking_pos_chain::message::RefusalKind;
     let insufficient = match outcome_of(result) {
         MessageOutcome::Refused(refusal) => refusal.kind == RefusalKind::InsufficientFunds,
-        MessageOutcome::Accepted { .. } | MessageOutcome::AlreadyDone(_) => false,
+        MessageOutcome::Accepted { .. } | MessageOutcome::AlreadyDone(_) | MessageOutcome::Unknown(_) => {
+            false
+        }
     };
     insufficient || is_sdk(result, 4) || is_sdk(result, 8) || is_sdk(result, 13)
 }

@@ -63,7 +63,9 @@ fn accepted(outcome: &MessageOutcome) -> bool {
 fn refusal(outcome: &MessageOutcome) -> RefusalKind {
     match outcome {
         MessageOutcome::Refused(refusal) => refusal.kind,
-        MessageOutcome::Accepted { .. } | MessageOutcome::AlreadyDone(_) => panic!("{outcome:?}"),
+        MessageOutcome::Accepted { .. } | MessageOutcome::AlreadyDone(_) | MessageOutcome::Unknown(_) => {
+            panic!("{outcome:?}")
+        }
     }
 }
 

@@ -1,12 +1,13 @@
-//! `devnet chain`: the embedded staking chain alone.
+//! `devnet chain`: the embedded staking chain alone, or its application for a CometBFT.
 
 use crate::signals;
 use btc_staking_daemon::{
     cli::{Exit, FailWith, Failure},
     telemetry::{self, LogOptions},
 };
-use btc_staking_devnet_chain::{Genesis, Node, NodeConfig};
+use btc_staking_devnet_chain::{AbciConfig, AbciServer, Broken, Genesis, Node, NodeConfig};
 use std::{net::SocketAddr, path::Path, time::Duration};
+use tokio::sync::watch;
 
 /// Chain id where no genesis gives one.
 const CHAIN_ID: &str = "devnet-1";
@@ -30,20 +31,48 @@ pub fn run(
     let chain_id = genesis.chain_id.clone();
     let mut config = NodeConfig::new(genesis, data_dir);
     (config.rpc_addr, config.block_time) = (listen, block_time);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let mut signals = signals::Signals::new()?;
+    runtime()?.block_on(async {
+        let signals = signals::Signals::new()?;
         let node = Node::start(config).await?;
         println!("chain {chain_id}: CometBFT RPC at http://{}", node.rpc_addr());
-        let mut halted = node.halted();
-        let outcome = tokio::select! {
-            _ = signals.next() => Ok(()),
-            broken = halted.wait_for(Option::is_some) => Err(match broken {
-                Ok(broken) => format!("the chain stopped: {}", broken.as_ref().map_or_else(String::new, ToString::to_string)),
-                Err(_) => "the chain stopped".to_owned(),
-            }),
-        };
+        let outcome = until_the_end(signals, node.halted()).await;
         node.stop().await;
-        outcome.fail_with(Exit::Failure)
+        outcome
     })
+}
+
+/// Runs the application alone, for a CometBFT that connects to `listen`, until SIGINT or SIGTERM.
+///
+/// # Errors
+/// [`Failure`] when the server does not start or the application refuses to go on.
+pub fn run_abci(data_dir: &Path, listen: SocketAddr) -> Result<(), Failure> {
+    telemetry::init(&LogOptions::default())?;
+    let config = AbciConfig { addr: listen, ..AbciConfig::new(data_dir) };
+    runtime()?.block_on(async {
+        let signals = signals::Signals::new()?;
+        let server = AbciServer::start(config).await?;
+        println!("application: proxy_app = \"tcp://{}\"", server.addr());
+        let outcome = until_the_end(signals, server.halted()).await;
+        server.stop().await;
+        outcome
+    })
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+async fn until_the_end(
+    mut signals: signals::Signals,
+    mut halted: watch::Receiver<Option<Broken>>,
+) -> Result<(), Failure> {
+    let stopped = "the chain stopped".to_owned();
+    let outcome = tokio::select! {
+        _ = signals.next() => Ok(()),
+        broken = halted.wait_for(Option::is_some) => Err(match broken.as_deref() {
+            Ok(Some(broken)) => format!("{stopped}: {broken}"),
+            Ok(None) | Err(_) => stopped,
+        }),
+    };
+    outcome.fail_with(Exit::Failure)
 }

@@ -122,6 +122,9 @@ struct ChainArgs {
     /// Where the chain is kept.
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
+    /// Run only the application and listen here for a CometBFT 0.38, which brings genesis, blocks and RPC.
+    #[arg(long, value_name = "ADDR", conflicts_with_all = ["genesis", "listen", "block_time_ms"])]
+    abci: Option<SocketAddr>,
     /// Where its RPC listens.
     #[arg(long, default_value = "127.0.0.1:26657")]
     listen: SocketAddr,
@@ -184,6 +187,9 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             cli::run(Output::Text, || up::run(args.network.options(up::PACE, Boards::Announced)?))
         }
         Command::Bitcoind { command } => cli::run(Output::Text, || bitcoind(&command)),
+        Command::Chain(ChainArgs { abci: Some(listen), data_dir, .. }) => {
+            cli::run(Output::Text, || chain_only::run_abci(&data_dir, listen))
+        }
         Command::Chain(args) => cli::run(Output::Text, || {
             let block_time = Duration::from_millis(args.block_time_ms);
             chain_only::run(args.genesis.as_deref(), &args.data_dir, args.listen, block_time)
@@ -237,6 +243,7 @@ mod tests {
             &["devnet", "demo", "--simulator", "--bitcoind", "x"],
             &["devnet", "up", "--bin-dir", "x", "--in-process"],
             &["devnet", "role", "miner"],
+            &["devnet", "chain", "--data-dir", "x", "--abci", "127.0.0.1:0", "--genesis", "y"],
         ] {
             assert!(Cli::try_parse_from(args).is_err(), "{args:?}");
         }

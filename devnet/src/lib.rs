@@ -15,6 +15,7 @@
 pub mod bitcoin;
 pub mod chain_only;
 pub mod cli;
+pub mod comet;
 pub mod daemons;
 pub mod demo;
 pub mod facts;

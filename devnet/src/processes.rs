@@ -101,14 +101,27 @@ impl Process {
     /// # Errors
     /// [`ProcessError::Start`].
     pub fn start(name: &str, invocation: &Invocation, log: &Path) -> Result<Self, ProcessError> {
-        let start = || {
+        let failed = |source| ProcessError::Start {
+            name: name.to_owned(),
+            program: invocation.program.clone(),
+            source,
+        };
+        Self::spawn(name, invocation.command().map_err(failed)?, log)
+    }
+
+    /// Starts a command with its output going to the file `log`.
+    ///
+    /// # Errors
+    /// [`ProcessError::Start`].
+    pub fn spawn(name: &str, mut command: Command, log: &Path) -> Result<Self, ProcessError> {
+        let mut start = || {
             let output = File::create(log)?;
             let errors = output.try_clone()?;
-            invocation.command()?.stdout(output).stderr(errors).spawn()
+            command.stdout(output).stderr(errors).spawn()
         };
         let child = start().map_err(|source| ProcessError::Start {
             name: name.to_owned(),
-            program: invocation.program.clone(),
+            program: command.get_program().into(),
             source,
         })?;
         Ok(Self { name: name.to_owned(), log: log.to_owned(), child })
@@ -153,6 +166,13 @@ impl Process {
         let pid = rustix::process::Pid::from_child(&self.child);
         // It fails only for a process that has ended, which is what is wanted.
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    }
+
+    /// Kills it without a warning and waits until it is gone.
+    pub fn kill(mut self) {
+        // Both fail only when the process has ended already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 
     fn wait_until(&mut self, deadline: Instant) {

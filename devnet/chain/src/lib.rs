@@ -7,6 +7,7 @@
 //! | `state` | layered state, typed tables, gas, app hash, the backend on disk | |
 //! | `wire` | strict decoding of transactions | `wire.md` 1 to 3 |
 //! | `node` | the single process: mempool, block production, ledger | `wire.md` 7 |
+//! | `abci` | the application for a real CometBFT, over ABCI 2.0 | |
 //! | `rpc` | CometBFT's RPC over HTTP and WebSocket | `wire.md` 7.2 |
 //!
 //! Whoever executes the same blocks from the same [`Genesis`] has the same app hash at every height. A block and all it
@@ -39,6 +40,7 @@
 //! # Ok(()) }
 //! ```
 
+mod abci;
 mod app;
 mod error;
 mod event;
@@ -48,9 +50,10 @@ mod rpc;
 mod state;
 mod wire;
 
+pub use abci::{AbciConfig, AbciServer, RunningAbciServer};
 pub use app::{MalformedTransaction, check_transaction_form};
 pub use error::Broken;
 pub use genesis::{
     BitcoinGenesis, BitcoinNetwork, FinalityGenesis, Genesis, GenesisAccount, InvalidGenesis, RuleSet,
 };
-pub use node::{Clock, Node, NodeConfig, RunningNode, StartError, SystemClock};
+pub use node::{Clock, Node, NodeConfig, RunningNode, StartError, SystemClock, consensus_params};

@@ -127,6 +127,23 @@ pub(crate) fn simulate(state: &State<'_>, block: &BlockInfo, bytes: &[u8]) -> Re
     })
 }
 
+/// What a proposer needs to know of a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TxForm {
+    pub(crate) gas_limit: u64,
+    /// Made only of kinds that outrank all others.
+    pub(crate) priority: bool,
+    /// Accounts whose sequence the transaction uses.
+    pub(crate) signers: Vec<String>,
+}
+
+/// Reads what needs no state; `None` for bytes that are no transaction.
+pub(crate) fn tx_form(bytes: &[u8]) -> Option<TxForm> {
+    let tx = decode(bytes).ok()?;
+    let signers = tx.required_signers().into_iter().map(str::to_owned).collect();
+    Some(TxForm { gas_limit: tx.fee.gas_limit, priority: tx.only_refundable_kinds(), signers })
+}
+
 /// Decodes a transaction and checks the form of its messages.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Tx, Failure> {
     let tx = Tx::decode(bytes)?;

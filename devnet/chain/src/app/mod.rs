@@ -33,7 +33,7 @@ mod staking;
 mod tx;
 
 pub(crate) use context::{BlockTime, PREFIX, Purpose};
-pub(crate) use execute::{Checked, TxResult};
+pub(crate) use execute::{Checked, TxForm, TxResult, tx_form};
 pub(crate) use tx::tx_hash;
 
 use crate::{

@@ -22,6 +22,17 @@ use tendermint::{
 pub(crate) const MAX_BLOCK_BYTES: i64 = 22_020_096;
 /// Most gas in a block.
 pub(crate) const MAX_BLOCK_GAS: i64 = 300_000_000;
+/// Consensus parameters as a genesis file of CometBFT 0.38 has them; no vote extensions.
+pub fn consensus_params() -> serde_json::Value {
+    serde_json::json!({
+        "block": {"max_bytes": MAX_BLOCK_BYTES.to_string(), "max_gas": MAX_BLOCK_GAS.to_string()},
+        "evidence": {"max_age_num_blocks": "100000", "max_age_duration": "172800000000000", "max_bytes": "1048576"},
+        "validator": {"pub_key_types": ["ed25519"]},
+        "version": {"app": "0"},
+        "abci": {"vote_extensions_enable_height": "0"},
+    })
+}
+
 const BLOCK_PROTOCOL: u64 = 11;
 
 /// The one validator.

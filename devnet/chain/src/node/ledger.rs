@@ -4,6 +4,7 @@ use crate::{
     app::TxResult,
     error::Broken,
     event::Event,
+    genesis::Genesis,
     state::{Backend, Writes},
 };
 use prost::Message;
@@ -90,6 +91,21 @@ pub(crate) fn writes(height: u64, record: &BlockRecord) -> Writes {
         writes.insert(tx_key(&crate::app::tx_hash(tx)), Some(place.encode_to_vec()));
     }
     writes
+}
+
+/// Where the genesis lies, for a door that learns it from outside.
+const GENESIS: &[u8] = b"genesis";
+
+/// What must be written to remember the genesis.
+pub(crate) fn genesis_writes(genesis: &Genesis) -> Result<Writes, Broken> {
+    let json = serde_json::to_vec(genesis).map_err(|err| corrupt(err.to_string()))?;
+    Ok(Writes::from([(GENESIS.to_vec(), Some(json))]))
+}
+
+/// The genesis, if one was remembered.
+pub(crate) fn genesis(backend: &dyn Backend) -> Result<Option<Genesis>, Broken> {
+    let json = backend.door_get(GENESIS)?;
+    json.map(|json| serde_json::from_slice(&json).map_err(|err| corrupt(err.to_string()))).transpose()
 }
 
 /// Where the reason lies for which the chain halted.

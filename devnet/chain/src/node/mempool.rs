@@ -79,23 +79,9 @@ impl Mempool {
         self.waiting.push_back(tx);
     }
 
-    /// Chooses transactions for a block: refundable kinds first, otherwise by arrival, the order of each account kept.
+    /// Chooses transactions for a block.
     pub(crate) fn choose(&self, max_bytes: usize, max_gas: u64) -> Vec<&Waiting> {
-        let mut room = Room { bytes: max_bytes, gas: max_gas };
-        let mut chosen: Vec<&Waiting> = vec![];
-        let mut held: HashSet<&str> = HashSet::new();
-        let mut later: Vec<&Waiting> = vec![];
-        for tx in &self.waiting {
-            let free = tx.signers.iter().all(|signer| !held.contains(signer.as_str()));
-            if tx.priority && free && room.take(tx) {
-                chosen.push(tx);
-            } else {
-                held.extend(tx.signers.iter().map(String::as_str));
-                later.push(tx);
-            }
-        }
-        chosen.extend(later.into_iter().map_while(|tx| room.take(tx).then_some(tx)));
-        chosen
+        choose(&self.waiting, max_bytes, max_gas)
     }
 
     /// Takes everything out, in order of arrival.
@@ -116,6 +102,29 @@ impl Mempool {
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
+}
+
+/// Chooses transactions for a block: refundable kinds first, otherwise by arrival, the order of each account kept.
+pub(crate) fn choose<'a>(
+    waiting: impl IntoIterator<Item = &'a Waiting>,
+    max_bytes: usize,
+    max_gas: u64,
+) -> Vec<&'a Waiting> {
+    let mut room = Room { bytes: max_bytes, gas: max_gas };
+    let mut chosen: Vec<&Waiting> = vec![];
+    let mut held: HashSet<&str> = HashSet::new();
+    let mut later: Vec<&Waiting> = vec![];
+    for tx in waiting {
+        let free = tx.signers.iter().all(|signer| !held.contains(signer.as_str()));
+        if tx.priority && free && room.take(tx) {
+            chosen.push(tx);
+        } else {
+            held.extend(tx.signers.iter().map(String::as_str));
+            later.push(tx);
+        }
+    }
+    chosen.extend(later.into_iter().map_while(|tx| room.take(tx).then_some(tx)));
+    chosen
 }
 
 struct Room {

@@ -6,6 +6,7 @@ pub(crate) mod core;
 pub(crate) mod ledger;
 pub(crate) mod mempool;
 
+pub use assemble::consensus_params;
 pub use clock::{Clock, SystemClock};
 
 use self::core::Core;
@@ -27,7 +28,8 @@ use tokio::{
 
 /// Name and version of the data directory's tables.
 const SCHEMA: Schema = Schema::new("devnet-chain", 1);
-const LIMITS: Options = Options {
+/// How much the store holds in memory and takes at once.
+pub(crate) const LIMITS: Options = Options {
     cache_bytes: 64 * 1024 * 1024,
     max_value_bytes: 64 * 1024 * 1024,
     max_commit_bytes: 512 * 1024 * 1024,

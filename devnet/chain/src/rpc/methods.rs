@@ -9,7 +9,7 @@ use super::{
 use crate::{
     app::{Checked, QueryInput, tx_hash},
     error::Refusal,
-    node::{assemble, core::Core, ledger::BlockRecord},
+    node::{assemble::consensus_params, core::Core, ledger::BlockRecord},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ pub(crate) fn call(core: &Core, method: &str, params: &Params) -> Answer {
         "commit" => commit(core, params),
         "block_results" => block_results(core, params),
         "validators" => validators(core, params),
-        "consensus_params" => consensus_params(core, params),
+        "consensus_params" => consensus_params_at(core, params),
         "abci_info" => abci_info(core),
         "abci_query" => abci_query(core, params),
         "broadcast_tx_sync" => broadcast_sync(core, params),
@@ -105,19 +105,6 @@ fn node_info(core: &Core) -> Value {
     })
 }
 
-fn consensus_json() -> Value {
-    json!({
-        "block": {
-            "max_bytes": assemble::MAX_BLOCK_BYTES.to_string(),
-            "max_gas": assemble::MAX_BLOCK_GAS.to_string(),
-        },
-        "evidence": {"max_age_num_blocks": "100000", "max_age_duration": "172800000000000", "max_bytes": "1048576"},
-        "validator": {"pub_key_types": ["ed25519"]},
-        "version": {"app": "0"},
-        "abci": {"vote_extensions_enable_height": "0"},
-    })
-}
-
 fn genesis(core: &Core) -> Answer {
     let time = Time::from_unix_timestamp(core.genesis.genesis_time, 0).map_err(RpcError::internal)?;
     let info = &core.validator.info;
@@ -125,7 +112,7 @@ fn genesis(core: &Core) -> Answer {
         "genesis_time": form::to_json(&time)?,
         "chain_id": core.genesis.chain_id,
         "initial_height": "1",
-        "consensus_params": consensus_json(),
+        "consensus_params": consensus_params(),
         "validators": [{
             "address": form::to_json(&info.address)?,
             "pub_key": form::to_json(&info.pub_key)?,
@@ -220,9 +207,9 @@ fn validators(core: &Core, params: &Params) -> Answer {
     }))
 }
 
-fn consensus_params(core: &Core, params: &Params) -> Answer {
+fn consensus_params_at(core: &Core, params: &Params) -> Answer {
     let height = params.number("height")?.unwrap_or_else(|| core.height());
-    Ok(json!({"block_height": height.to_string(), "consensus_params": consensus_json()}))
+    Ok(json!({"block_height": height.to_string(), "consensus_params": consensus_params()}))
 }
 
 fn abci_info(core: &Core) -> Answer {

@@ -70,6 +70,7 @@ pub(crate) enum Status {
     InvalidArgument,
     NotFound,
     PermissionDenied,
+    Internal,
 }
 
 impl Status {
@@ -79,6 +80,7 @@ impl Status {
             Self::InvalidArgument => "InvalidArgument",
             Self::NotFound => "NotFound",
             Self::PermissionDenied => "PermissionDenied",
+            Self::Internal => "Internal",
         }
     }
 }
@@ -163,7 +165,9 @@ impl Refusal {
             Form::Registered => sdk::UNKNOWN_REQUEST,
             Form::Status(Status::NotFound) => sdk::KEY_NOT_FOUND,
             Form::Status(Status::InvalidArgument) | Form::Plain => sdk::INVALID_REQUEST,
-            Form::Status(Status::Unknown | Status::PermissionDenied) => sdk::UNKNOWN_REQUEST,
+            Form::Status(Status::Unknown | Status::PermissionDenied | Status::Internal) => {
+                sdk::UNKNOWN_REQUEST
+            }
             Form::Panic => return self,
         };
         mapped.refusal(format!("{}: {}", self.log, mapped.text))

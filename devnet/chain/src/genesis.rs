@@ -5,6 +5,9 @@
 //! (`chain.md` 15).
 
 pub(crate) mod presets;
+mod rewards;
+
+pub use rewards::{CostakingGenesis, IncentiveGenesis, MintGenesis, RewardsGenesis};
 
 use bitcoin::{block::Header, consensus};
 use btc_staking_protocol::{
@@ -44,6 +47,9 @@ pub struct Genesis {
     pub finality: FinalityGenesis,
     /// Versions of the staking parameters.
     pub staking_params: ParamsHistory,
+    /// Minting and the portions of rewards; without it, those of the launch of v4.
+    #[serde(default)]
+    pub rewards: RewardsGenesis,
     /// Which release's rules apply where they differ.
     #[serde(default)]
     pub rules: RuleSet,
@@ -194,7 +200,8 @@ impl Genesis {
         self.check_accounts()?;
         self.check_bitcoin()?;
         self.check_depths()?;
-        self.check_finality()
+        self.check_finality()?;
+        self.rewards.check()
     }
 
     fn check_chain_id(&self) -> Result<(), InvalidGenesis> {

@@ -24,7 +24,8 @@
 //! | 4, 10.8 | governance: params updates, resuming finality | params versions come from genesis only |
 //! | 5, 10 | soft-deleted finality providers (`finality/1122`, `btcstaking/1130`) | nothing can delete one |
 //! | 6.7 | the list of allowed stakes | it is empty: while it is in force no stake is accepted |
-//! | 11 | minting, gauges, payouts, costaking | `incentive/1102`, as without a gauge; withdraw addresses are kept |
+//! | 11.1 | the validators' and native stakers' rewards | kept in the distribution module's account, without events |
+//! | 11.4 | scores of those who stake both coins | zero: their part stays in the costaking module's account |
 //! | 12 | fee grants | there are none to use |
 //!
 //! Gas is charged at the SDK's prices over records of our own layout: near the reference, never equal to it.
@@ -54,6 +55,7 @@ pub use abci::{AbciConfig, AbciServer, RunningAbciServer};
 pub use app::{MalformedTransaction, check_transaction_form};
 pub use error::Broken;
 pub use genesis::{
-    BitcoinGenesis, BitcoinNetwork, FinalityGenesis, Genesis, GenesisAccount, InvalidGenesis, RuleSet,
+    BitcoinGenesis, BitcoinNetwork, CostakingGenesis, FinalityGenesis, Genesis, GenesisAccount,
+    IncentiveGenesis, InvalidGenesis, MintGenesis, RewardsGenesis, RuleSet,
 };
 pub use node::{Clock, Node, NodeConfig, RunningNode, StartError, SystemClock, consensus_params};

@@ -1,20 +1,19 @@
 //! What modules do outside transactions, in the order of `chain.md` 13.
 
 use super::{
-    auth, bank,
+    bank,
     context::{BlockInfo, Ctx},
-    epochs, finality, light_client, staking,
+    costaking, distribution, epochs, finality, incentive, light_client, mint, staking,
 };
 use crate::{error::Failure, event::Event, genesis::Genesis, state::State};
 use btc_staking_protocol::height::BtcDepth;
 
 /// Writes the state a chain starts from.
 pub(crate) fn init(state: &mut State<'_>, genesis: &Genesis) -> Result<(), Failure> {
-    for account in &genesis.accounts {
-        let address = account.address.bytes().to_vec();
-        auth::ensure_account(state, &address)?;
-        bank::BALANCES.put(state, &address, &account.ubbn)?;
-    }
+    bank::init(state, genesis)?;
+    mint::init(state, genesis)?;
+    incentive::init(state, genesis)?;
+    costaking::init(state, genesis)?;
     light_client::init(state, genesis)?;
     epochs::init(state, genesis)?;
     staking::params::init(state, genesis)?;
@@ -25,6 +24,10 @@ pub(crate) fn init(state: &mut State<'_>, genesis: &Genesis) -> Result<(), Failu
 /// Runs before the transactions of a block.
 pub(crate) fn begin(state: &mut State<'_>, block: &BlockInfo) -> Result<Vec<Event>, Failure> {
     let mut ctx = Ctx::new(state, block);
+    mint::begin_block(&mut ctx)?;
+    incentive::begin_block(&mut ctx)?;
+    costaking::begin_block(&mut ctx)?;
+    distribution::begin_block(&mut ctx)?;
     epochs::begin_block(&mut ctx)?;
     finality::power::begin_block(&mut ctx)?;
     Ok(in_phase(ctx.events, "BeginBlock"))

@@ -8,6 +8,7 @@ use crate::{
 };
 use btc_staking_babylon::proto::Timestamp;
 use btc_staking_protocol::{height::PosHeight, keys::AccountAddress};
+use prost::Message;
 use std::sync::Arc;
 
 /// Account prefix of every network of this family.
@@ -84,16 +85,27 @@ pub(crate) struct Ctx<'c, 'p> {
     pub(crate) block: &'c BlockInfo,
     pub(crate) events: Vec<Event>,
     refundable: bool,
+    response: Vec<u8>,
 }
 
 impl<'c, 'p> Ctx<'c, 'p> {
     pub(crate) fn new(state: &'c mut State<'p>, block: &'c BlockInfo) -> Self {
-        Self { state, block, events: vec![], refundable: false }
+        Self { state, block, events: vec![], refundable: false, response: vec![] }
     }
 
     /// Emits an event.
     pub(crate) fn emit(&mut self, event: Event) {
         self.events.push(event);
+    }
+
+    /// Answers the message; without it, the answer is empty.
+    pub(crate) fn respond(&mut self, response: &impl Message) {
+        self.response = response.encode_to_vec();
+    }
+
+    /// The answer of the message, encoded.
+    pub(crate) fn take_response(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.response)
     }
 
     /// Marks the message as one whose fee comes back (`chain.md` 12).

@@ -192,7 +192,7 @@ fn run_messages(
         let mut ctx = Ctx::new(&mut layer, block);
         router::execute(&mut ctx, msg).map_err(|failure| in_message(failure, index))?;
         all_refundable &= ctx.is_refundable();
-        ran.responses.push(Any { type_url: msg.response_type_url(), value: vec![] });
+        ran.responses.push(Any { type_url: msg.response_type_url(), value: ctx.take_response() });
         ran.events.extend(message_events(msg, index, ctx.events));
     }
     let refund = all_refundable && tx.has_distinct_messages() && paid.amount > 0;

@@ -16,14 +16,17 @@ mod auth;
 mod bank;
 mod block;
 mod context;
+mod costaking;
 #[cfg(test)]
 mod crash_tests;
 mod decimal;
+mod distribution;
 mod epochs;
 mod execute;
 mod finality;
 mod incentive;
 mod light_client;
+mod mint;
 #[cfg(test)]
 mod noise_tests;
 mod page;

@@ -1,6 +1,9 @@
 //! `abci_query`: from a path to the module that answers, and errors in the form of `wire.md` 4.5.
 
-use super::{auth, bank, context::BlockInfo, epochs, execute, finality, incentive, light_client, staking};
+use super::{
+    auth, bank, context::BlockInfo, costaking, epochs, execute, finality, incentive, light_client, mint,
+    staking,
+};
 use crate::{
     error::{Broken, Failure, Refusal, plain, sdk},
     state::State,
@@ -8,7 +11,7 @@ use crate::{
 use btc_staking_babylon::proto::{
     GasInfo, Query, QueryAccountRequest, QueryBalanceRequest, SimulateRequest, SimulateResponse,
     SimulationResult, btccheckpoint as btc, btclightclient as lc, btcstaking as st, checkpointing as ckpt,
-    epoching as ep, finality as fi, incentive as inc,
+    costaking as co, epoching as ep, finality as fi, incentive as inc, mint as mi,
 };
 use prost::Message;
 
@@ -42,8 +45,10 @@ pub(crate) fn answer(asked: &Asked<'_, '_>) -> Result<Answer, Broken> {
 }
 
 fn dispatch(asked: &Asked<'_, '_>) -> Result<Vec<u8>, Failure> {
+    use costaking::queries as scores;
     use epochs::queries as epoch;
     use finality::queries as votes;
+    use incentive::queries as rewards;
     use light_client::queries as light;
     use staking::queries as stakes;
     macro_rules! answered_by {
@@ -108,9 +113,19 @@ fn dispatch(asked: &Asked<'_, '_>) -> Result<Vec<u8>, Failure> {
         ckpt::QueryRawCheckpointRequest => epoch::raw_checkpoint,
         ckpt::QueryLastCheckpointWithStatusRequest => epoch::last_with_status,
         ckpt::QueryEpochStatusRequest => epoch::epoch_status,
-        inc::QueryParamsRequest => incentive::query_params,
-        inc::QueryRewardGaugesRequest => incentive::query_gauges,
-        inc::QueryDelegatorWithdrawAddressRequest => incentive::query_withdraw_address,
+        inc::QueryParamsRequest => rewards::query_params,
+        inc::QueryRewardGaugesRequest => rewards::reward_gauges,
+        inc::QueryBTCStakingGaugeRequest => rewards::btc_staking_gauge,
+        inc::QueryDelegatorWithdrawAddressRequest => rewards::delegator_withdraw_address,
+        inc::QueryDelegationRewardsRequest => rewards::delegation_rewards,
+        inc::QueryFpCurrentRewardsRequest => rewards::fp_current_rewards,
+        co::QueryParamsRequest => scores::query_params,
+        co::QueryCostakerRewardsTrackerRequest => scores::tracker,
+        co::QueryCurrentRewardsRequest => scores::current_rewards,
+        co::QueryHistoricalRewardsRequest => scores::historical_rewards,
+        mi::QueryInflationRateRequest => mint::inflation_rate,
+        mi::QueryAnnualProvisionsRequest => mint::annual_provisions_now,
+        mi::QueryGenesisTimeRequest => mint::genesis_time,
     }
 }
 

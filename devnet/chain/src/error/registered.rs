@@ -142,8 +142,12 @@ pub(crate) mod incentive {
     const fn e(code: u32, text: &'static str) -> Registered {
         Registered::new("incentive", code, text)
     }
+    pub(crate) const STAKING_GAUGE_NOT_FOUND: Registered = e(1100, "BTC staking gauge not found");
     pub(crate) const REWARD_GAUGE_NOT_FOUND: Registered = e(1101, "reward gauge not found");
     pub(crate) const NOT_WITHDRAWABLE: Registered = e(1102, "no coin is withdrawable");
+    pub(crate) const CURRENT_REWARDS_NOT_FOUND: Registered =
+        e(1103, "finality provider current rewards not found");
+    pub(crate) const TRACKER_NOT_FOUND: Registered = e(1105, "BTC delegation rewards tracker not found");
 }
 
 #[cfg(test)]
@@ -199,8 +203,11 @@ mod tests {
             lightclient::NOT_ENOUGH_WORK,
             lightclient::UNAUTHORIZED_REPORTER,
             lightclient::KNOWN_HEADER,
+            incentive::STAKING_GAUGE_NOT_FOUND,
             incentive::REWARD_GAUGE_NOT_FOUND,
             incentive::NOT_WITHDRAWABLE,
+            incentive::CURRENT_REWARDS_NOT_FOUND,
+            incentive::TRACKER_NOT_FOUND,
         ];
         for error in raised {
             let known = REGISTRY.iter().find(|k| (k.codespace, k.code) == (error.codespace, error.code));

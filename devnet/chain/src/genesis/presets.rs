@@ -1,6 +1,8 @@
 //! Presets of genesis.
 
-use super::{BitcoinGenesis, BitcoinNetwork, FinalityGenesis, Genesis, GenesisAccount, RuleSet};
+use super::{
+    BitcoinGenesis, BitcoinNetwork, FinalityGenesis, Genesis, GenesisAccount, RewardsGenesis, RuleSet,
+};
 use bitcoin::{
     Amount, ScriptBuf,
     block::Header,
@@ -80,6 +82,7 @@ impl Genesis {
             staking_params: history(
                 StakingParams::new(default_params()).expect("a test holds that the default params are valid"),
             ),
+            rewards: RewardsGenesis::default(),
             rules: RuleSet::default(),
         }
     }

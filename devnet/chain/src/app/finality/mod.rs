@@ -6,6 +6,7 @@ pub(crate) mod power;
 pub(crate) mod queries;
 mod randomness;
 pub(crate) mod records;
+mod rewards;
 mod tally;
 mod unjail;
 mod vote;
@@ -17,10 +18,10 @@ pub(crate) use vote::{add_vote, check_vote};
 use super::context::Ctx;
 use crate::error::Failure;
 
-/// Indexes the block, tallies votes, judges liveness, lets go of what is settled (10.4 to 10.6).
+/// Indexes the block, tallies votes, judges liveness, rewards what is settled (10.4 to 10.6, 11.2).
 pub(crate) fn end_block(ctx: &mut Ctx<'_, '_>) -> Result<(), Failure> {
     tally::index_block(ctx)?;
     tally::tally(ctx)?;
     liveness::judge(ctx)?;
-    tally::settle(ctx)
+    rewards::reward_final_blocks(ctx)
 }

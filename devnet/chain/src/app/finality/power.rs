@@ -6,10 +6,12 @@ use super::{
         ACTIVATED, DISTRIBUTION, Distribution, LAST_TABLE, POWER, Ranked, SIGNING_INFO, corrupt, params,
         stored_key,
     },
+    rewards,
 };
 use crate::{
     app::{
         context::{BlockTime, Ctx},
+        incentive::power::Moved,
         light_client,
         staking::{
             events as status_events,
@@ -36,6 +38,10 @@ struct Changes {
     sats: BTreeMap<Key, i128>,
     jailed: BTreeMap<Key, bool>,
     slashed: BTreeSet<Key>,
+    /// Delegations that began to count, in the order of their events.
+    activated: Vec<Moved>,
+    /// Delegations that ceased to, expired ones last.
+    unbonded: Vec<Moved>,
 }
 
 /// Computes distribution and power table of this block.
@@ -52,6 +58,7 @@ pub(crate) fn begin_block(ctx: &mut Ctx<'_, '_>) -> Result<(), Failure> {
     let old = DISTRIBUTION.get(ctx.state, &before)?.unwrap_or_default();
     let new = distribute(ctx, &old, &changes)?;
     write_table(ctx, &new)?;
+    rewards::after_delegations_moved(ctx, &changes.activated, &changes.unbonded, &old)?;
     announce(ctx, &old, &new)?;
     if !new.providers.is_empty() {
         DISTRIBUTION.put(ctx.state, &height, &new)?;
@@ -66,11 +73,11 @@ fn consume_events(ctx: &mut Ctx<'_, '_>, from: BtcHeight, to: BtcHeight) -> Resu
     for height in from.to_u32()..=to.to_u32() {
         for event in power_events::take(ctx.state, BtcHeight::new(height))? {
             match event {
-                PowerEvent::Active(txid) => changes.add(&stake(ctx, &txid)?)?,
+                PowerEvent::Active(txid) => changes.add(ctx, &stake(ctx, &txid)?)?,
                 PowerEvent::Unbonded(txid) => {
                     let stake = stake(ctx, &txid)?;
                     if stake.has_quorum(ctx.state)? {
-                        changes.subtract(&stake)?;
+                        changes.subtract(ctx, &stake)?;
                     }
                 }
                 PowerEvent::Jailed(key) => {
@@ -89,7 +96,7 @@ fn consume_events(ctx: &mut Ctx<'_, '_>, from: BtcHeight, to: BtcHeight) -> Resu
         ctx.emit(status_events::expired(txid));
         let stake = stake(ctx, &txid)?;
         if !stake.is_unbonded_early() && stake.has_quorum(ctx.state)? {
-            changes.subtract(&stake)?;
+            changes.subtract(ctx, &stake)?;
         }
     }
     for key in slashed {
@@ -105,11 +112,13 @@ fn stake(ctx: &Ctx<'_, '_>, txid: &Txid) -> Result<Stake, Failure> {
 }
 
 impl Changes {
-    fn add(&mut self, stake: &Stake) -> Result<(), Broken> {
+    fn add(&mut self, ctx: &Ctx<'_, '_>, stake: &Stake) -> Result<(), Failure> {
+        self.activated.push(rewards::moved(ctx, stake)?);
         self.change(stake.provider()?, i128::from(stake.record.total_sat));
         Ok(())
     }
-    fn subtract(&mut self, stake: &Stake) -> Result<(), Broken> {
+    fn subtract(&mut self, ctx: &Ctx<'_, '_>, stake: &Stake) -> Result<(), Failure> {
+        self.unbonded.push(rewards::moved(ctx, stake)?);
         self.change(stake.provider()?, -i128::from(stake.record.total_sat));
         Ok(())
     }
@@ -211,12 +220,16 @@ fn announce(ctx: &mut Ctx<'_, '_>, old: &Distribution, new: &Distribution) -> Re
     for key in keys(new.active())?.difference(&was_active) {
         start_signing(ctx, key)?;
         ctx.emit(status_events::provider_status(key, Status::Active));
+        rewards::after_provider_entered(ctx, key)?;
     }
     let was_inactive = keys(old.inactive())?;
     let present = keys(&new.providers)?;
     let dropped = keys(new.inactive())?.difference(&was_inactive).copied().collect::<BTreeSet<_>>();
     let gone = was_active.difference(&present).copied().collect::<BTreeSet<_>>();
     for key in dropped.union(&gone) {
+        if was_active.contains(key) {
+            rewards::after_provider_left(ctx, key)?;
+        }
         let record = PROVIDERS.get(ctx.state, key)?.ok_or_else(|| corrupt("unknown finality provider"))?;
         if !record.jailed && !is_slashed(&record) {
             ctx.emit(status_events::provider_status(key, Status::Inactive));
@@ -285,6 +298,7 @@ mod tests {
             sats: BTreeMap::from([(key(3), -50)]),
             jailed: BTreeMap::from([(key(1), true), (key(2), true)]),
             slashed: BTreeSet::from([key(2)]),
+            ..Default::default()
         };
         let kept = carried_over(&old, &changes).unwrap();
         assert_eq!(kept.len(), 1, "one is slashed, one has no satoshi left");

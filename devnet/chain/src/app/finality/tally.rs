@@ -1,8 +1,6 @@
-//! Which blocks votes can be cast for, which are final, and which are settled (`chain.md` 10.4, 10.5, 11.2).
+//! Which blocks votes can be cast for, and which are final (`chain.md` 10.4, 10.5).
 
-use super::records::{
-    ACTIVATED, BLOCKS, DISTRIBUTION, NEXT_TO_FINALISE, NEXT_TO_SETTLE, POWER, VOTES, corrupt, params,
-};
+use super::records::{ACTIVATED, BLOCKS, NEXT_TO_FINALISE, POWER, VOTES, corrupt, params};
 use crate::{
     app::context::Ctx,
     error::Failure,
@@ -14,9 +12,6 @@ use btc_staking_protocol::{
     height::PosHeight,
 };
 use std::collections::BTreeSet;
-
-/// Heights settled in one block at most.
-const MAX_SETTLED: usize = 10_000;
 
 /// Makes this block one that can be voted for, once anybody has had power.
 pub(super) fn index_block(ctx: &mut Ctx<'_, '_>) -> Result<(), Failure> {
@@ -69,26 +64,4 @@ fn power_of(state: &State<'_>, height: PosHeight) -> Result<HeightPower, Failure
     let voters = votes.map(|entry| entry.map(|((_, key), _)| key)).collect::<Result<BTreeSet<_>, _>>()?;
     let table = table.iter().map(|(key, power)| (key, *power));
     Ok(HeightPower::Table(Tally::count(table, |key| voters.contains(key))))
-}
-
-/// Lets go of the distribution of final blocks whose votes are all in: the place where they would be rewarded.
-pub(super) fn settle(ctx: &mut Ctx<'_, '_>) -> Result<(), Failure> {
-    let Some(activated) = ACTIVATED.get(ctx.state, &())? else { return Ok(()) };
-    let timeout = u64::try_from(params(ctx.state)?.finality_sig_timeout).unwrap_or(0);
-    let Some(last) = ctx.block.height.to_u64().checked_sub(timeout) else { return Ok(()) };
-    let next = NEXT_TO_SETTLE.get(ctx.state, &())?.unwrap_or(activated);
-    // Blocks become final in order, so nothing behind this cursor is.
-    let undecided = NEXT_TO_FINALISE.get(ctx.state, &())?.unwrap_or(0);
-    let mut settled_to = next;
-    for height in (next..=last).take(MAX_SETTLED).take_while(|height| *height < undecided) {
-        let height = PosHeight::new(height);
-        if BLOCKS.get(ctx.state, &height)?.is_some_and(|block| block.finalized) {
-            DISTRIBUTION.delete(ctx.state, &height)?;
-            settled_to = height.next().to_u64();
-        }
-    }
-    if settled_to != next {
-        NEXT_TO_SETTLE.put(ctx.state, &(), &settled_to)?;
-    }
-    Ok(())
 }

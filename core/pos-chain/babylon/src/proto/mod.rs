@@ -21,6 +21,7 @@ pub mod finality;
 pub mod incentive;
 pub mod mint;
 pub mod monitor;
+pub mod registry;
 
 pub use cosmrs::proto::{
     Any, Timestamp,
@@ -56,21 +57,31 @@ pub trait Query: prost::Message + Default {
     const PATH: &'static str;
 }
 
+/// Names types and lists them in `TYPES` of their module; `as` is for types inside others.
 macro_rules! named {
-    ($package:literal; $($name:ident),* $(,)?) => {$(
-        impl prost::Name for $name {
-            const NAME: &'static str = stringify!($name);
+    (@name $name:ident) => { stringify!($name) };
+    (@name $name:ident $full:literal) => { $full };
+    ($package:literal; $($name:ident $(as $full:literal)?),* $(,)?) => {
+        $(impl prost::Name for $name {
+            const NAME: &'static str = $crate::proto::named!(@name $name $($full)?);
             const PACKAGE: &'static str = $package;
-        }
-    )*};
+        })*
+        /// Every type defined here.
+        pub(in crate::proto) const TYPES: &[$crate::proto::registry::WireType] =
+            &[$($crate::proto::registry::WireType::of::<$name>()),*];
+    };
 }
+/// Gives requests their path and answer and lists them in `QUERIES` of their module.
 macro_rules! queries {
-    ($package:literal; $($request:ident => $response:ident, $method:literal;)*) => {$(
-        impl $crate::proto::Query for $request {
+    ($package:literal; $($request:ident => $response:ident, $method:literal;)*) => {
+        $(impl $crate::proto::Query for $request {
             type Response = $response;
             const PATH: &'static str = concat!("/", $package, ".Query/", $method);
-        }
-    )*};
+        })*
+        /// Every query defined here.
+        pub(in crate::proto) const QUERIES: &[$crate::proto::registry::QueryType] =
+            &[$($crate::proto::registry::QueryType::of::<$request>()),*];
+    };
 }
 use {named, queries};
 

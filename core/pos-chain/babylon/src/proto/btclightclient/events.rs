@@ -1,5 +1,5 @@
 //! Events and genesis state of the light client (`wire.md` 6.3, 10).
-use super::{BTCHeaderInfo, Params};
+use super::records::{BTCHeaderInfo, Params};
 use crate::proto::named;
 
 /// The tip went back to a fork parent.

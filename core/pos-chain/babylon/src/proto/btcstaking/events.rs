@@ -225,6 +225,8 @@ pub struct EventPowerDistUpdate {
 
 /// What [`EventPowerDistUpdate`] may hold.
 pub mod event_power_dist_update {
+    use crate::proto::named;
+
     /// A change of power.
     #[derive(Clone, PartialEq, prost::Oneof)]
     pub enum Ev {
@@ -264,6 +266,11 @@ pub mod event_power_dist_update {
         /// EOTS key, 32 bytes.
         #[prost(bytes = "vec", tag = "1")]
         pub pk: Vec<u8>,
+    }
+    named! { "babylon.btcstaking.v1";
+        EventSlashedFinalityProvider as "EventPowerDistUpdate.EventSlashedFinalityProvider",
+        EventJailedFinalityProvider as "EventPowerDistUpdate.EventJailedFinalityProvider",
+        EventUnjailedFinalityProvider as "EventPowerDistUpdate.EventUnjailedFinalityProvider"
     }
 }
 named! { "babylon.btcstaking.v1";

@@ -6,7 +6,6 @@ mod messages;
 mod queries;
 mod records;
 
-pub use events::event_power_dist_update;
 pub use events::*;
 pub use genesis::*;
 pub use messages::*;
@@ -23,3 +22,15 @@ impl std::fmt::Debug for MsgSelectiveSlashingEvidence {
         f.debug_struct("MsgSelectiveSlashingEvidence").field("signer", &self.signer).finish_non_exhaustive()
     }
 }
+
+/// Queries of the package.
+pub(super) const QUERIES: &[super::registry::QueryType] = queries::QUERIES;
+/// Types of the package, by file.
+pub(super) const TYPES: &[&[super::registry::WireType]] = &[
+    events::TYPES,
+    genesis::TYPES,
+    messages::TYPES,
+    queries::TYPES,
+    records::TYPES,
+    event_power_dist_update::TYPES,
+];

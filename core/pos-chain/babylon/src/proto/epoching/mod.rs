@@ -8,5 +8,10 @@ mod records;
 pub use events::*;
 pub use messages::*;
 pub use queries::*;
-pub use records::queued_message;
 pub use records::*;
+
+/// Queries of the package.
+pub(super) const QUERIES: &[super::registry::QueryType] = queries::QUERIES;
+/// Types of the package, by file.
+pub(super) const TYPES: &[&[super::registry::WireType]] =
+    &[events::TYPES, messages::TYPES, queries::TYPES, records::TYPES];

@@ -6,5 +6,9 @@ mod records;
 
 pub use genesis::*;
 pub use messages::*;
-pub use records::event_power_update;
 pub use records::*;
+
+/// Queries of the package.
+pub(super) const QUERIES: &[super::registry::QueryType] = messages::QUERIES;
+/// Types of the package, by file.
+pub(super) const TYPES: &[&[super::registry::WireType]] = &[genesis::TYPES, messages::TYPES, records::TYPES];

@@ -42,11 +42,55 @@ pub fn decode_integer(field: &str, text: &str) -> Result<u128> {
     parse_integer(text).ok_or_else(|| InvalidField::new(field, Problem::Integer(text.to_owned())))
 }
 
+/// Decodes the decimal text of an unsigned integer of 64 bits.
+///
+/// # Errors
+/// [`Problem::Integer`].
+pub fn decode_u64(field: &str, text: &str) -> Result<u64> {
+    let number = parse_integer(text).and_then(|number| u64::try_from(number).ok());
+    number.ok_or_else(|| InvalidField::new(field, Problem::Integer(text.to_owned())))
+}
+
+/// Holds text to the form of a non-negative integer of any size.
+///
+/// # Errors
+/// [`Problem::Integer`].
+pub fn check_integer(field: &str, text: &str) -> Result<()> {
+    if is_integer(text) { Ok(()) } else { Err(InvalidField::new(field, Problem::Integer(text.to_owned()))) }
+}
+
+/// Encodes the JSON form: `0.030000000000000000` for 0.03.
+pub fn encode_point_decimal(value: Decimal) -> String {
+    let (whole, rest) = (value.scaled() / SCALE, value.scaled() % SCALE);
+    format!("{whole}.{rest:018}")
+}
+
+/// Decodes the JSON form, which always has 18 digits behind the point.
+///
+/// # Errors
+/// [`Problem::PointDecimal`] for the wire form, a sign, other digits, or more than fits.
+pub fn decode_point_decimal(field: &str, text: &str) -> Result<Decimal> {
+    let scaled = || {
+        let (whole, rest) = text.split_once('.')?;
+        let rest = (rest.len() == 18 && rest.bytes().all(|byte| byte.is_ascii_digit())).then_some(rest)?;
+        parse_integer(whole)?.checked_mul(SCALE)?.checked_add(rest.parse().ok()?)
+    };
+    let invalid = || InvalidField::new(field, Problem::PointDecimal(text.to_owned()));
+    scaled().map(Decimal::from_scaled).ok_or_else(invalid)
+}
+
+/// What a decimal is scaled by.
+const SCALE: u128 = 1_000_000_000_000_000_000;
+
 /// Digits only, without leading zeros: the one text a number has.
 fn parse_integer(text: &str) -> Option<u128> {
+    is_integer(text).then(|| text.parse().ok()).flatten()
+}
+
+fn is_integer(text: &str) -> bool {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let padded = text.len() > 1 && text.starts_with('0');
-    (digits && !padded).then(|| text.parse().ok()).flatten()
+    digits && !padded
 }
 
 /// Returns the amount of one denomination in a list of coins; 0 if it is not there.

@@ -59,6 +59,26 @@ pub enum Problem {
     /// Not a non-negative integer in ASCII digits.
     #[error("{0:?} is not a non-negative integer")]
     Integer(String),
+    /// Not an integer in ASCII digits with at most a minus in front.
+    #[error("{0:?} is not an integer")]
+    SignedInteger(String),
+    /// Not the JSON form of a decimal: digits, a point, 18 digits.
+    #[error("{0:?} is not a decimal with 18 digits behind its point")]
+    PointDecimal(String),
+    /// Not coins as text: amount and denomination, sorted, none of them zero.
+    #[error("{0:?} is not a sorted list of coins")]
+    Coins(String),
+    /// A JSON value of another kind.
+    #[error("is {found}, it must be {what}")]
+    Json {
+        /// What it should be.
+        what: &'static str,
+        /// What it is.
+        found: &'static str,
+    },
+    /// There more than once.
+    #[error("is there twice")]
+    Twice,
     /// A number that its counterpart cannot hold.
     #[error("{found} is out of range, at most {most} is possible")]
     OutOfRange {

@@ -15,6 +15,7 @@
 //! | [`request`], [`covenant`] | what holders and committee members send |
 //! | [`delegation`] | delegations as the chain reports them |
 //! | [`finality`] | votes, commitments, blocks, evidence |
+//! | [`json`], [`event`] | values as JSON text, typed events |
 //! | [`headers`] | the light client's headers |
 //! | [`message`] | [`ChainMessage`](btc_staking_pos_chain::ChainMessage) as a whole |
 
@@ -23,8 +24,10 @@ pub mod covenant;
 pub mod decimal;
 pub mod delegation;
 mod error;
+pub mod event;
 pub mod finality;
 pub mod headers;
+pub mod json;
 pub mod message;
 pub mod params;
 pub mod possession;

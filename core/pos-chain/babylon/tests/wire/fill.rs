@@ -99,8 +99,8 @@ impl Encoder<'_> {
                     let entry = [self.value(key_kind, key, inside), self.value(value_kind, key, inside)];
                     let mut payload = vec![];
                     for (number, part) in (1..).zip(&entry) {
-                        // An entry leaves out what is zero or empty, as any message does.
-                        if !part.is_default() || part.text.contains('{') {
+                        // prost leaves out what is zero or empty, also an empty message, which the chain writes.
+                        if !part.is_default() {
                             put(&mut payload, number, part);
                         }
                     }
@@ -305,15 +305,23 @@ fn fnv(text: &str, start: u64, prime: u64, mask: u64) -> u64 {
 }
 
 /// Values by a seed, with zeros, empties and absences among them.
-pub struct Random(u64);
+pub struct Random {
+    state: u64,
+    well_formed: bool,
+}
 
 impl Random {
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self { state: seed, well_formed: false }
+    }
+    /// Lengths and enum values are those the tables allow.
+    pub fn well_formed(seed: u64) -> Self {
+        Self { state: seed, well_formed: true }
     }
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        self.0 ^ self.0 >> 33
+        self.state =
+            self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.state ^ self.state >> 33
     }
 }
 
@@ -324,16 +332,19 @@ impl Source for Random {
             Width::Bits32 | Width::Seconds => number & u64::from(u32::MAX),
             Width::Bits64 => number,
             Width::Bool => number & 1,
+            // Every enum has three values.
+            Width::Enum if self.well_formed => number % 3,
             Width::Enum => number & 0x7f,
             Width::Decimal => number,
             Width::Nanos => number % 1_000_000_000,
         }
     }
     fn bytes(&mut self, _: &str, length: Option<usize>) -> Vec<u8> {
-        let length = match self.next() % 4 {
-            0 => 0,
-            1 => 200,
-            _ => length.unwrap_or(5),
+        let length = match (self.next() % 4, length) {
+            (_, Some(length)) if self.well_formed => length,
+            (0, _) => 0,
+            (1, _) => 200,
+            (_, length) => length.unwrap_or(5),
         };
         (0..length).map(|_| (self.next() % 0x80) as u8).collect()
     }

@@ -5,6 +5,7 @@
 //! decodes must show each value under the name it was made for.
 #![allow(clippy::unwrap_used)] // a test crate, helpers included
 
+mod events;
 mod fill;
 mod table;
 
@@ -39,7 +40,7 @@ fn every_type_encodes_as_the_chain_does_and_shows_each_value_under_its_name() {
     let (tables, node) = (Tables::read(), node());
     for name in tables.chain_types() {
         for (alternative, made) in node[name].iter().enumerate() {
-            let expected = encode(&tables, name, &mut ByName { alternative });
+            let expected = encode(tables, name, &mut ByName { alternative });
             assert_eq!(hex::encode(&expected.bytes), hex::encode(made), "{name}: by hand, by the chain");
             let decoded = find_type(name).unwrap().decode(made).unwrap();
             assert_eq!(hex::encode(&decoded.encoded), hex::encode(made), "{name}: decoded and encoded again");
@@ -78,7 +79,7 @@ proptest! {
     fn values_of_every_type_survive_decoding_to_the_byte(seed: u64) {
         let tables = Tables::read();
         for name in tables.chain_types() {
-            let value = encode(&tables, name, &mut Random::new(seed));
+            let value = encode(tables, name, &mut Random::new(seed));
             let decoded = find_type(name).unwrap().decode(&value.bytes).unwrap();
             prop_assert_eq!(hex::encode(decoded.encoded), hex::encode(value.bytes), "{}", name);
         }

@@ -1,9 +1,14 @@
 //! The tables of `wire.md` as data.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 /// Every type by full name.
-pub struct Tables(BTreeMap<&'static str, Vec<Field>>);
+pub struct Tables(BTreeMap<&'static str, Type>);
+
+struct Type {
+    section: &'static str,
+    fields: Vec<Field>,
+}
 
 /// A field of a type.
 pub struct Field {
@@ -43,19 +48,29 @@ pub enum Ascii {
 }
 
 impl Tables {
-    /// Reads the tables.
-    pub fn read() -> Self {
+    /// The tables, read once.
+    pub fn read() -> &'static Self {
+        static TABLES: LazyLock<Tables> = LazyLock::new(Tables::parse);
+        &TABLES
+    }
+
+    fn parse() -> Self {
         let mut types = BTreeMap::new();
-        let mut current = "";
-        for line in include_str!("tables.txt").lines().filter(|line| !line.starts_with('#')) {
-            if let Some(field) = line.strip_prefix("  ") {
+        let (mut section, mut current) = ("", "");
+        for line in include_str!("tables.txt").lines() {
+            if let Some(title) = line.strip_prefix("# ") {
+                section = title;
+            } else if line.starts_with('#') {
+                continue;
+            } else if let Some(field) = line.strip_prefix("  ") {
                 let words: Vec<_> = field.splitn(3, ' ').collect();
                 let number = words[0].parse().unwrap();
-                let fields: &mut Vec<Field> = types.get_mut(current).unwrap();
+                let Type { fields, .. } = types.get_mut(current).unwrap();
                 assert!(fields.last().is_none_or(|last| last.number < number), "{line} is out of order");
                 fields.push(Field { number, name: words[1], kind: Kind::read(words[2]) });
             } else {
-                assert!(types.insert(line, vec![]).is_none(), "{line} is there twice");
+                let table = Type { section, fields: vec![] };
+                assert!(types.insert(line, table).is_none(), "{line} is there twice");
                 current = line;
             }
         }
@@ -64,7 +79,12 @@ impl Tables {
 
     /// Fields of a type.
     pub fn fields(&self, name: &str) -> &[Field] {
-        self.0.get(name).unwrap_or_else(|| panic!("no table of {name}"))
+        &self.0.get(name).unwrap_or_else(|| panic!("no table of {name}")).fields
+    }
+
+    /// Types of the sections of `wire.md` whose number starts so.
+    pub fn section(&self, start: &str) -> impl Iterator<Item = &'static str> {
+        self.0.iter().filter(move |(_, table)| table.section.starts_with(start)).map(|(name, _)| *name)
     }
 
     /// The chain's own types; the others are parts of them.

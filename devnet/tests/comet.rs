@@ -6,13 +6,16 @@
 use bitcoin::block::{Header, Version};
 use btc_staking_babylon::connector::BabylonConnector;
 use btc_staking_devnet::comet::{CometNetwork, CometOptions};
-use btc_staking_devnet_chain::{Genesis, GenesisAccount};
+use btc_staking_devnet_chain::{Genesis, GenesisAccount, Replay};
 use btc_staking_pos_chain::{
-    ChainMessage, MessageOutcome, PosChain,
+    ChainMessage, MessageOutcome, PosChain, Submitter,
     connect::{AccountSecret, ChainEndpoint, Connector as _},
+    contract::{check_reads, check_submission},
 };
 use btc_staking_protocol::height::PosHeight;
 use std::{path::Path, sync::Arc, time::Duration};
+use tendermint::AppHash;
+use tendermint_rpc::{Client as _, HttpClient};
 use tokio::time::Instant;
 
 const CHAIN: &str = "comet-test";
@@ -99,5 +102,86 @@ async fn a_transaction_lands_through_one_validator() {
     let outcomes = sender.submit(vec![ChainMessage::InsertHeaders(vec![header])]).await.unwrap();
     assert!(matches!(outcomes[0], MessageOutcome::Accepted { .. }), "{outcomes:?}");
     assert_eq!(chain.fetch_light_client_tip().await.unwrap().header, header);
+    network.stop();
+}
+
+/// A node's own view: what each header says of the block before, and what its own application answered.
+struct View(HttpClient);
+
+impl View {
+    fn of(rpc: &str) -> Self {
+        Self(HttpClient::new(rpc).unwrap())
+    }
+
+    async fn wait_for(&self, height: u64) {
+        let deadline = Instant::now() + DEADLINE;
+        while self.height().await.is_none_or(|at| at < height) {
+            assert!(Instant::now() < deadline, "height {height} is not reached");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn height(&self) -> Option<u64> {
+        self.0.status().await.ok().map(|status| status.sync_info.latest_block_height.value())
+    }
+
+    async fn own_hash(&self, height: u64) -> Vec<u8> {
+        let height = u32::try_from(height).unwrap();
+        self.0.block_results(height).await.unwrap().app_hash.as_bytes().to_vec()
+    }
+}
+
+/// Every node's application answered the same at every height, and so does one without a door.
+async fn check_hashes(network: &CometNetwork, until: u64, scratch: &Path) {
+    let views: Vec<View> = network.rpc().iter().map(|rpc| View::of(rpc)).collect();
+    for view in &views {
+        view.wait_for(until + 1).await;
+    }
+    let mut replay = Replay::start(network.genesis(), scratch).unwrap();
+    for height in 1..=until {
+        let block = views[0].0.block(u32::try_from(height).unwrap()).await.unwrap().block;
+        assert_eq!(block.header.app_hash, AppHash::try_from(replay.app_hash().to_vec()).unwrap(), "header {height}");
+        let time = block.header.time;
+        let since = (time.unix_timestamp(), u32::try_from(time.unix_timestamp_nanos() % 1_000_000_000).unwrap());
+        let hash = replay.execute(since, block.data).unwrap();
+        for (at, view) in views.iter().enumerate() {
+            assert_eq!(view.own_hash(height).await, hash, "validator {at}, height {height}");
+        }
+    }
+}
+
+async fn submit(sender: &dyn Submitter, header: Header) {
+    let outcomes = sender.submit(vec![ChainMessage::InsertHeaders(vec![header])]).await.unwrap();
+    assert!(matches!(outcomes[0], MessageOutcome::Accepted { .. }), "{outcomes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_validators_keep_the_contract_while_one_dies_and_comes_back() {
+    let Some(cometbft) = cometbft() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let mut network = CometNetwork::start(options(&cometbft, dir.path(), genesis(), 4)).await.unwrap();
+    let endpoint = endpoint(&network.rpc());
+    let chain = connected(&endpoint).await;
+    check_reads(chain.as_ref()).await.unwrap();
+
+    let sender = BabylonConnector.open_account(&endpoint, secret()).await.unwrap();
+    let first = mine(&chain.fetch_light_client_base().await.unwrap().header);
+    let second = mine(&first);
+    let good = vec![ChainMessage::InsertHeaders(vec![first]), ChainMessage::InsertHeaders(vec![second])];
+    check_submission(chain.as_ref(), sender.as_ref(), good).await.unwrap();
+
+    network.kill(3);
+    let third = mine(&second);
+    submit(sender.as_ref(), third).await;
+    check_reads(chain.as_ref()).await.unwrap();
+    network.restart(3).await.unwrap();
+    let fourth = mine(&third);
+    submit(sender.as_ref(), fourth).await;
+    check_reads(chain.as_ref()).await.unwrap();
+    assert_eq!(chain.fetch_light_client_tip().await.unwrap().header, fourth);
+
+    let until = chain.fetch_head().await.unwrap().height.to_u64();
+    check_hashes(&network, until, &dir.path().join("replay")).await;
+    network.check().unwrap();
     network.stop();
 }

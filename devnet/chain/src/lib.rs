@@ -47,6 +47,7 @@ mod error;
 mod event;
 mod genesis;
 mod node;
+mod replay;
 mod rpc;
 mod state;
 mod wire;
@@ -58,4 +59,5 @@ pub use genesis::{
     BitcoinGenesis, BitcoinNetwork, CostakingGenesis, FinalityGenesis, Genesis, GenesisAccount,
     IncentiveGenesis, InvalidGenesis, MintGenesis, RewardsGenesis, RuleSet,
 };
+pub use replay::Replay;
 pub use node::{Clock, Node, NodeConfig, RunningNode, StartError, SystemClock, consensus_params};

@@ -9,7 +9,7 @@ use crate::{
     network::{NetworkOptions, Pace},
     processes,
     roles::Role,
-    staking_chain::{Founder, babylon::Babylond, embedded::Embedded},
+    staking_chain::{Founder, babylon::Babylond, comet::Comet, embedded::Embedded},
     up,
 };
 use btc_staking_bitcoin_node::regtest;
@@ -79,6 +79,9 @@ struct NetworkArgs {
     /// Run this babylond (v4) with one validator instead of the embedded staking chain; it needs a real bitcoind.
     #[arg(long, value_name = "PATH", conflicts_with = "simulator")]
     babylond: Option<PathBuf>,
+    /// Run this cometbft (v0.38) with four validators over the embedded chain's application; the demo kills one of them.
+    #[arg(long, value_name = "PATH", conflicts_with = "babylond")]
+    cometbft: Option<PathBuf>,
     /// Milliseconds between blocks of the staking chain, at least 200.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(200..=60_000))]
     block_time_ms: Option<u64>,
@@ -138,9 +141,10 @@ impl NetworkArgs {
         let block_time = self.block_time_ms.map_or(pace.block_time, Duration::from_millis);
         let bitcoin_block_time =
             self.bitcoin_block_time_ms.map_or(pace.bitcoin_block_time, Duration::from_millis);
-        let chain: Arc<dyn Founder> = match self.babylond {
-            Some(exe) => Arc::new(Babylond { exe }),
-            None => Arc::new(Embedded),
+        let chain: Arc<dyn Founder> = match (self.babylond, self.cometbft) {
+            (Some(exe), _) => Arc::new(Babylond { exe }),
+            (None, Some(exe)) => Arc::new(Comet { exe }),
+            (None, None) => Arc::new(Embedded),
         };
         Ok(NetworkOptions {
             bitcoind: self.bitcoind,

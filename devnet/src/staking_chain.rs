@@ -8,9 +8,11 @@
 //! | module | chain |
 //! |---|---|
 //! | [`embedded`] | the one in this process |
+//! | [`comet`] | the same application under four CometBFT validators |
 //! | [`babylon`] | a real Babylon node |
 
 pub mod babylon;
+pub mod comet;
 pub mod embedded;
 
 use crate::{keys::Seed, timeline::Timeline};

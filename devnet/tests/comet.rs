@@ -140,9 +140,14 @@ async fn check_hashes(network: &CometNetwork, until: u64, scratch: &Path) {
     let mut replay = Replay::start(network.genesis(), scratch).unwrap();
     for height in 1..=until {
         let block = views[0].0.block(u32::try_from(height).unwrap()).await.unwrap().block;
-        assert_eq!(block.header.app_hash, AppHash::try_from(replay.app_hash().to_vec()).unwrap(), "header {height}");
+        assert_eq!(
+            block.header.app_hash,
+            AppHash::try_from(replay.app_hash().to_vec()).unwrap(),
+            "header {height}"
+        );
         let time = block.header.time;
-        let since = (time.unix_timestamp(), u32::try_from(time.unix_timestamp_nanos() % 1_000_000_000).unwrap());
+        let since =
+            (time.unix_timestamp(), u32::try_from(time.unix_timestamp_nanos() % 1_000_000_000).unwrap());
         let hash = replay.execute(since, block.data).unwrap();
         for (at, view) in views.iter().enumerate() {
             assert_eq!(view.own_hash(height).await, hash, "validator {at}, height {height}");

@@ -132,6 +132,20 @@ fn the_story_holds_on_a_real_babylon_node() {
     check_report(&run_demo(&[&chains[..], &pace].concat()), "bitcoind");
 }
 
+/// The same story on four validators of a real CometBFT over the embedded chain's application: `COMETBFT_EXE` names a
+/// cometbft v0.38. One validator is killed in the middle.
+#[test]
+fn the_story_holds_on_four_validators_of_which_one_dies() {
+    let Some(cometbft) = std::env::var_os("COMETBFT_EXE") else {
+        println!("SKIPPED: COMETBFT_EXE names no cometbft");
+        return;
+    };
+    let report = run_demo(&["--simulator", "--cometbft", cometbft.to_str().unwrap()]);
+    check_report(&report, "simulator");
+    let same = "staking chain: has one app hash on all 4 validators, the killed one included";
+    assert!(report["facts"].as_array().unwrap().iter().any(|fact| fact["name"] == same));
+}
+
 #[test]
 fn a_demo_that_cannot_start_says_why_as_one_object_and_fails() {
     let output = Command::new(env!("CARGO_BIN_EXE_devnet"))

@@ -59,5 +59,5 @@ pub use genesis::{
     BitcoinGenesis, BitcoinNetwork, CostakingGenesis, FinalityGenesis, Genesis, GenesisAccount,
     IncentiveGenesis, InvalidGenesis, MintGenesis, RewardsGenesis, RuleSet,
 };
-pub use replay::Replay;
 pub use node::{Clock, Node, NodeConfig, RunningNode, StartError, SystemClock, consensus_params};
+pub use replay::Replay;

@@ -38,6 +38,12 @@ pub enum Broken {
     /// The rules demand that the chain stops (`chain.md` 2.3, 9.3).
     #[error("chain halted: {0}")]
     Halt(String),
+    /// The data are of a chain that started from something else.
+    #[error("data belong to a chain with another genesis")]
+    OtherGenesis,
+    /// The data were left in the middle of being generated or imported.
+    #[error("data were never completed, remove them and generate or import the state again")]
+    Unfinished,
 }
 
 /// What a client sees of a refusal.

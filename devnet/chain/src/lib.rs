@@ -8,6 +8,8 @@
 //! | `wire` | strict decoding of transactions | `wire.md` 1 to 3 |
 //! | `node` | the single process: mempool, block production, ledger | `wire.md` 7 |
 //! | `abci` | the application for a real CometBFT, over ABCI 2.0 | |
+//! | [`load`] | states of any size from a seed, for load tests | |
+//! | `driver` | the application without a node, block by block | |
 //! | `rpc` | CometBFT's RPC over HTTP and WebSocket | `wire.md` 7.2 |
 //!
 //! Whoever executes the same blocks from the same [`Genesis`] has the same app hash at every height. A block and all it
@@ -43,9 +45,11 @@
 
 mod abci;
 mod app;
+mod driver;
 mod error;
 mod event;
 mod genesis;
+pub mod load;
 mod node;
 mod replay;
 mod rpc;
@@ -54,6 +58,7 @@ mod wire;
 
 pub use abci::{AbciConfig, AbciServer, RunningAbciServer};
 pub use app::{MalformedTransaction, check_transaction_form};
+pub use driver::{Driver, ExecutedBlock, TxOutcome};
 pub use error::Broken;
 pub use genesis::{
     BitcoinGenesis, BitcoinNetwork, CostakingGenesis, FinalityGenesis, Genesis, GenesisAccount,

@@ -49,7 +49,8 @@ pub(crate) struct EndedEpoch {
 const PARAMS: Table<(), EpochParams> = Table::new("ep");
 /// Ended epochs by number.
 pub(crate) const ENDED: Table<Epoch, EndedEpoch> = Table::new("ee");
-const LAST_FINALISED: Table<(), u64> = Table::new("ef");
+/// The last epoch that is final.
+pub(crate) const LAST_FINALISED: Table<(), u64> = Table::new("ef");
 
 /// Stores the parameters of genesis.
 pub(crate) fn init(state: &mut State<'_>, genesis: &Genesis) -> Result<(), Failure> {

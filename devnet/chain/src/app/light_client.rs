@@ -197,7 +197,8 @@ pub(crate) fn pretend_tip(state: &mut State<'_>, height: BtcHeight) -> Result<()
     append(state, &ChainedHeader::new(header, height, header.work()))
 }
 
-fn append(state: &mut State<'_>, header: &ChainedHeader) -> Result<(), Failure> {
+/// Stores a header behind the tip.
+pub(crate) fn append(state: &mut State<'_>, header: &ChainedHeader) -> Result<(), Failure> {
     HEADERS.put(state, &header.height, &HeaderRecord::of(header))?;
     HEIGHTS.put(state, &header.hash, &header.height.to_u32())
 }

@@ -14,36 +14,38 @@
 mod ante;
 mod auth;
 mod bank;
-mod block;
+pub(crate) mod block;
 mod context;
 mod costaking;
 #[cfg(test)]
 mod crash_tests;
 mod decimal;
 mod distribution;
-mod epochs;
+pub(crate) mod epochs;
 mod execute;
-mod finality;
-mod incentive;
-mod light_client;
+pub(crate) mod finality;
+mod founding;
+pub(crate) mod incentive;
+pub(crate) mod light_client;
 mod mint;
 #[cfg(test)]
 mod noise_tests;
 mod page;
 mod query;
 mod router;
-mod staking;
+pub(crate) mod staking;
 mod tx;
 
-pub(crate) use context::{BlockTime, PREFIX, Purpose};
+pub(crate) use context::{BlockTime, PREFIX, Purpose, parse_account};
 pub(crate) use execute::{Checked, TxForm, TxResult, tx_form};
+pub(crate) use founding::Founding;
 pub(crate) use tx::tx_hash;
 
 use crate::{
     error::{Broken, Failure, Refusal, sdk},
     event::Event,
     genesis::Genesis,
-    state::{Backend, Meter, State, Table, Writes, app_hash},
+    state::{Backend, KeyRange, Meter, Order, State, Table, Writes, app_hash},
 };
 use btc_staking_protocol::height::PosHeight;
 use context::{BlockInfo, ChainInfo};
@@ -162,7 +164,10 @@ impl App {
         let position = app.position()?;
         match position {
             Some(position) => app.resume(&position)?,
-            None => app.init(genesis)?,
+            None => {
+                check_empty(&*app.backend)?;
+                app.init(genesis)?;
+            }
         }
         Ok(app)
     }
@@ -191,7 +196,7 @@ impl App {
 
     fn resume(&mut self, position: &Position) -> Result<(), Broken> {
         if position.genesis != self.genesis_hash {
-            return Err(Broken::Halt("the data directory belongs to a chain with another genesis".into()));
+            return Err(Broken::OtherGenesis);
         }
         let corrupt = || Broken::Corrupt { table: "00", reason: "app hash has not 32 bytes".into() };
         self.height = PosHeight::new(position.height);
@@ -279,14 +284,8 @@ impl App {
         time: BlockTime,
         app_hash: [u8; 32],
     ) -> Result<(), Broken> {
-        let position = Position {
-            height: height.to_u64(),
-            app_hash: app_hash.to_vec(),
-            seconds: time.seconds,
-            nanos: time.nanos,
-            genesis: self.genesis_hash.to_vec(),
-        };
-        writes.insert(POSITION.key(&()), Some(position.encode_to_vec()));
+        let (key, position) = position_write(height, time, app_hash, self.genesis_hash);
+        writes.insert(key, Some(position));
         self.backend.commit(&writes, door)?;
         self.height = height;
         self.time = time;
@@ -339,6 +338,31 @@ impl App {
                 format!("failed to load state at height {height}; it is not kept (latest height: {latest})");
             sdk::NOT_FOUND.refusal(why)
         })
+    }
+}
+
+/// The write that says where the state stands.
+fn position_write(
+    height: PosHeight,
+    time: BlockTime,
+    app_hash: [u8; 32],
+    genesis_hash: [u8; 32],
+) -> (Vec<u8>, Vec<u8>) {
+    let position = Position {
+        height: height.to_u64(),
+        app_hash: app_hash.to_vec(),
+        seconds: time.seconds,
+        nanos: time.nanos,
+        genesis: genesis_hash.to_vec(),
+    };
+    (POSITION.key(&()), position.encode_to_vec())
+}
+
+/// A state without a position was left in the middle of being written piece by piece.
+fn check_empty(backend: &dyn Backend) -> Result<(), Broken> {
+    match backend.scan(&KeyRange::prefix(&[]), Order::Ascending).next().transpose()? {
+        None => Ok(()),
+        Some(_) => Err(Broken::Unfinished),
     }
 }
 

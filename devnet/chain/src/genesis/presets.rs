@@ -9,11 +9,10 @@ use bitcoin::{
     consensus, constants,
     hashes::{Hash, sha256},
 };
-use btc_staking_crypto::key::SigningKey;
 use btc_staking_protocol::{
     committee::CovenantCommittee,
     height::{BtcDepth, BtcHeight, PosHeight, Timelock},
-    keys::CovenantPublicKey,
+    keys::CovenantSecret,
     params::{InvalidParams, ParamsFields, ParamsHistory, ParamsVersion, StakingParams},
     rate::{Decimal, SlashingRate},
 };
@@ -90,11 +89,14 @@ impl Genesis {
 
 /// The committee of the reference's default genesis: five members, quorum three.
 pub(crate) fn default_committee() -> CovenantCommittee {
-    let key = |i: u8| {
-        let secret = SigningKey::from_bytes(&sha256::Hash::hash(&[i]).to_byte_array());
-        CovenantPublicKey::new(*secret.expect("the hashes of 0 to 4 are valid keys").public_key())
-    };
-    CovenantCommittee::new(3, (0..5).map(key).collect()).expect("five distinct keys and a quorum of three")
+    let keys = default_committee_secrets().iter().map(CovenantSecret::public_key).collect();
+    CovenantCommittee::new(3, keys).expect("five distinct keys and a quorum of three")
+}
+
+/// The keys of its members, which everybody knows.
+pub(crate) fn default_committee_secrets() -> Vec<CovenantSecret> {
+    let secret = |i: u8| CovenantSecret::from_bytes(&sha256::Hash::hash(&[i]).to_byte_array());
+    (0..5).map(|i| secret(i).expect("the hashes of 0 to 4 are valid keys")).collect()
 }
 
 fn default_params() -> ParamsFields {

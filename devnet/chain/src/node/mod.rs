@@ -27,7 +27,7 @@ use tokio::{
 };
 
 /// Name and version of the data directory's tables.
-const SCHEMA: Schema = Schema::new("devnet-chain", 1);
+pub(crate) const SCHEMA: Schema = Schema::new("devnet-chain", 1);
 /// How much the store holds in memory and takes at once.
 pub(crate) const LIMITS: Options = Options {
     cache_bytes: 64 * 1024 * 1024,

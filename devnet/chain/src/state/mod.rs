@@ -19,5 +19,5 @@ pub(crate) mod table;
 
 pub(crate) use backend::Backend;
 pub(crate) use gas::Meter;
-pub(crate) use layer::{Order, State, Writes, successor};
+pub(crate) use layer::{KeyRange, Order, State, Writes, successor};
 pub(crate) use table::Table;

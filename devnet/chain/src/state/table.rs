@@ -26,6 +26,9 @@ pub(crate) trait TableKey: Sized + 'static {
 pub(crate) trait Record: Message + Default + 'static {}
 impl<T: Message + Default + 'static> Record for T {}
 
+/// A key with its record before and its record now.
+pub(crate) type Changed<K, V> = (K, Option<V>, Option<V>);
+
 /// A table with keys `K` and records `V`.
 pub(crate) struct Table<K, V> {
     prefix: &'static str,
@@ -71,7 +74,7 @@ impl<K: TableKey, V: Record> Table<K, V> {
     }
 
     /// The records written in this layer, each as it was below and as it is now.
-    pub(crate) fn changed(&self, state: &State<'_>) -> Result<Vec<(K, Option<V>, Option<V>)>, Failure> {
+    pub(crate) fn changed(&self, state: &State<'_>) -> Result<Vec<Changed<K, V>>, Failure> {
         let decode = |bytes: Option<Vec<u8>>| bytes.map(|bytes| self.record(&bytes)).transpose();
         let changes = state.changed(self.prefix.as_bytes())?.into_iter();
         changes

@@ -60,6 +60,11 @@ pub(crate) fn set_params(state: &mut State<'_>, params: &Params) -> Result<(), F
     PARAMS.put(state, &(), params)
 }
 
+/// Gives a staker a position as an active delegation does, for states that begin with some.
+pub(crate) fn add_position(state: &mut State<'_>, moved: &power::Moved) -> Result<(), Failure> {
+    accounting::settle(state, &moved.provider, &moved.staker, accounting::Change::Added(moved.sats))
+}
+
 /// Puts the module's portions of what the fee collector holds into the gauges of this block. Without anything collected
 /// the block has none.
 pub(crate) fn begin_block(ctx: &mut Ctx<'_, '_>) -> Result<(), Failure> {

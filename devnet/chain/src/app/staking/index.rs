@@ -41,7 +41,7 @@ struct Place {
 }
 
 /// Number of a status in the index; as on the wire.
-pub(super) const fn code(status: BTCDelegationStatus) -> u8 {
+pub(crate) const fn code(status: BTCDelegationStatus) -> u8 {
     match status {
         BTCDelegationStatus::Pending => 0,
         BTCDelegationStatus::Verified => 1,
@@ -69,6 +69,11 @@ pub(super) fn count(state: &State<'_>, wanted: BTCDelegationStatus) -> Result<u6
 /// Brings the index up to date with the writes of the block and the tip at its end. `state` is the block's own layer.
 pub(crate) fn update(state: &mut State<'_>) -> Result<(), Failure> {
     let tip = light_client::tip_height(state)?;
+    update_to(state, tip)
+}
+
+/// As [`update`], for a tip that the light client is about to have.
+pub(crate) fn update_to(state: &mut State<'_>, tip: BtcHeight) -> Result<(), Failure> {
     let before = INDEXED_AT.get(state, &())?.map_or(tip, BtcHeight::new);
     let changed = DELEGATIONS.changed(state)?;
     let written: BTreeSet<Txid> = changed.iter().map(|(txid, ..)| *txid).collect();

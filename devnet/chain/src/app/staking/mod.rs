@@ -18,7 +18,7 @@ pub(crate) mod provider;
 pub(crate) mod queries;
 pub(crate) mod records;
 mod register;
-mod status;
+pub(crate) mod status;
 mod undelegate;
 
 pub(crate) use covenant::{add_covenant_sigs, check_add_covenant_sigs};

@@ -119,8 +119,10 @@ fn naive(record: &BTCDelegation, tip: u32) -> BTCDelegationStatus {
     BTCDelegationStatus::Active
 }
 
+type Contents = (BTreeSet<(u8, Txid)>, BTreeMap<u8, u64>);
+
 /// The index and its counts as they are, and as they follow from every delegation.
-fn both(backend: &MemoryBackend) -> [(BTreeSet<(u8, Txid)>, BTreeMap<u8, u64>); 2] {
+fn both(backend: &MemoryBackend) -> [Contents; 2] {
     let meter = Meter::unlimited();
     let state = State::new(backend, &meter);
     let tip = light_client::tip_height(&state).unwrap().to_u32();

@@ -88,7 +88,6 @@ fn verify_quorum(stake: &staking::records::Stake, checked: &CheckedDelegation) {
             .unwrap()
             .into_iter()
             .collect(),
-        ..Default::default()
     };
     assert_eq!(checked.verified_quorum(&signatures).unwrap().staking_txid(), stake.txid);
 }

@@ -198,14 +198,7 @@ pub fn eots_secret(seed: Seed, name: &str) -> Zeroizing<[u8; 32]> {
 
 /// How roles reach the devnet's chain at these RPC endpoints.
 pub fn chain_endpoint(rpc: Vec<String>) -> ChainEndpoint {
-    ChainEndpoint {
-        id: CHAIN_ID.to_owned(),
-        rpc,
-        account_prefix: "bbn".to_owned(),
-        fee_denom: "ubbn".to_owned(),
-        gas_price: "0.01".to_owned(),
-        gas_adjustment: "1.5".to_owned(),
-    }
+    ChainEndpoint::new(CHAIN_ID, rpc)
 }
 
 fn address_at(descriptor: &str, index: u32) -> Result<Address, NoRoster> {

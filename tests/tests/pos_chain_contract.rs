@@ -22,14 +22,7 @@ fn secret(byte: u8) -> AccountSecret {
     AccountSecret([byte; 32].into())
 }
 fn endpoint(rpc: &str) -> ChainEndpoint {
-    ChainEndpoint {
-        id: CHAIN.to_owned(),
-        rpc: vec![rpc.to_owned()],
-        account_prefix: "bbn".to_owned(),
-        fee_denom: "ubbn".to_owned(),
-        gas_price: "0.01".to_owned(),
-        gas_adjustment: "1.5".to_owned(),
-    }
+    ChainEndpoint::new(CHAIN, vec![rpc.to_owned()])
 }
 /// A header on top of `parent` that meets regtest's target.
 fn mine(parent: &Header) -> Header {

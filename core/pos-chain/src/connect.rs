@@ -8,8 +8,11 @@ use crate::{
     ports::{PosChain, Result, Submitter},
 };
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, SeqAccess, Visitor},
+};
+use std::{fmt, sync::Arc};
 
 /// Where a chain is and how to pay on it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,8 +20,18 @@ use std::sync::Arc;
 pub struct ChainEndpoint {
     /// Chain id, checked against every node: `bbn-1`, `bbn-test-6`, or the devnet's.
     pub id: String,
-    /// RPC endpoints, tried in order.
+    /// RPC endpoints of as many nodes as one likes: a list, or one text with commas between them. The best one that
+    /// answers is used.
+    #[serde(deserialize_with = "one_or_many")]
     pub rpc: Vec<String>,
+    /// How many of the endpoints must say the same about one height before it is acted on; 1 believes each of them. More
+    /// than half of them is what makes a single dishonest node harmless.
+    #[serde(default = "default_agreement")]
+    pub agreement: usize,
+    /// Facts of a public network in which the chain is believed over this program, by the names a refusal tells: for what
+    /// governance has changed since.
+    #[serde(default)]
+    pub accept_changed: Vec<String>,
     /// Prefix of account addresses.
     #[serde(default = "default_prefix")]
     pub account_prefix: String,
@@ -33,6 +46,48 @@ pub struct ChainEndpoint {
     pub gas_adjustment: String,
 }
 
+impl ChainEndpoint {
+    /// Nodes of the chain `id`, everything else as on Babylon Genesis.
+    pub fn new(id: impl Into<String>, rpc: Vec<String>) -> Self {
+        Self {
+            id: id.into(),
+            rpc,
+            agreement: default_agreement(),
+            accept_changed: Vec::new(),
+            account_prefix: default_prefix(),
+            fee_denom: default_denom(),
+            gas_price: default_gas_price(),
+            gas_adjustment: default_gas_adjustment(),
+        }
+    }
+}
+
+/// Reads a list of texts, or one text that is cut at commas.
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<String>, D::Error> {
+    struct OneOrMany;
+    impl<'de> Visitor<'de> for OneOrMany {
+        type Value = Vec<String>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an address or a list of addresses")
+        }
+        fn visit_str<E: de::Error>(self, text: &str) -> std::result::Result<Self::Value, E> {
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            Ok(parts.map(str::to_owned).collect())
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> std::result::Result<Self::Value, A::Error> {
+            let mut all = Vec::new();
+            while let Some(one) = list.next_element()? {
+                all.push(one);
+            }
+            Ok(all)
+        }
+    }
+    deserializer.deserialize_any(OneOrMany)
+}
+
+fn default_agreement() -> usize {
+    1
+}
 fn default_prefix() -> String {
     "bbn".to_owned()
 }
@@ -53,11 +108,12 @@ pub struct AccountSecret(pub zeroize::Zeroizing<[u8; 32]>);
 /// Makes the ports of one kind of chain.
 #[async_trait]
 pub trait Connector: Send + Sync {
-    /// Returns a reader. Every node's chain id is checked.
+    /// Returns a reader. Every node's chain id is checked, and what the chain tells about itself is held against the
+    /// configuration and, for a public network, against what this program knows of it.
     ///
     /// # Errors
-    /// [`ChainError`](crate::ChainError); a node of another network is [`ErrorKind::Broken`](crate::ErrorKind::Broken)
-    /// and both chain ids are named.
+    /// [`ChainError`](crate::ChainError); what differs is [`ErrorKind::Broken`](crate::ErrorKind::Broken) and both values
+    /// are named.
     async fn connect(&self, endpoint: &ChainEndpoint) -> Result<Arc<dyn PosChain>>;
 
     /// Returns the one sender of an account, which remembers what is on its way as long as the program runs.
@@ -92,4 +148,39 @@ pub trait Connector: Send + Sync {
         endpoint: &ChainEndpoint,
         secret: &AccountSecret,
     ) -> Result<btc_staking_protocol::keys::AccountAddress>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::de::{IntoDeserializer, value};
+
+    #[derive(Debug, Deserialize)]
+    struct Only {
+        #[serde(deserialize_with = "one_or_many")]
+        rpc: Vec<String>,
+    }
+
+    #[test]
+    fn one_address_and_a_list_of_them_are_read_alike() {
+        type Text<'a> = value::MapDeserializer<'a, std::vec::IntoIter<(&'a str, &'a str)>, value::Error>;
+        type List<'a> = value::MapDeserializer<'a, std::vec::IntoIter<(&'a str, Vec<&'a str>)>, value::Error>;
+        for (text, expected) in
+            [("http://a", vec!["http://a"]), ("http://a, http://b,", vec!["http://a", "http://b"])]
+        {
+            let one: Text<'_> = value::MapDeserializer::new(vec![("rpc", text)].into_iter());
+            assert_eq!(Only::deserialize(one).unwrap().rpc, expected);
+            let many: List<'_> = value::MapDeserializer::new(vec![("rpc", expected.clone())].into_iter());
+            assert_eq!(Only::deserialize(many).unwrap().rpc, expected);
+        }
+        let number: value::U32Deserializer<value::Error> = 7u32.into_deserializer();
+        assert!(one_or_many(number).is_err());
+    }
+
+    #[test]
+    fn an_endpoint_that_says_no_more_is_one_of_babylon_and_believes_each_node() {
+        let endpoint = ChainEndpoint::new("bbn-1", vec!["http://a".into()]);
+        assert_eq!((endpoint.agreement, endpoint.account_prefix.as_str()), (1, "bbn"));
+        assert!(endpoint.accept_changed.is_empty());
+    }
 }

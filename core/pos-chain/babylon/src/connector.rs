@@ -65,7 +65,7 @@ async fn open(endpoint: &ChainEndpoint) -> Result<Arc<dyn Rpc>> {
         Some(error) if !answered => Err(error),
         Some(_) | None => {
             let rpc = HttpRpc::new(&endpoint.rpc, CALL_TIMEOUT).map_err(unusable)?;
-            Ok(Arc::new(rpc.for_network(&endpoint.id)))
+            Ok(Arc::new(rpc.for_network(&endpoint.id).with_agreement(endpoint.agreement).map_err(unusable)?))
         }
     }
 }
@@ -109,14 +109,7 @@ mod tests {
     use super::*;
 
     fn endpoint() -> ChainEndpoint {
-        ChainEndpoint {
-            id: "bbn-test".into(),
-            rpc: vec!["http://127.0.0.1:1".into()],
-            account_prefix: "bbn".into(),
-            fee_denom: "ubbn".into(),
-            gas_price: "0.01".into(),
-            gas_adjustment: "1.5".into(),
-        }
+        ChainEndpoint::new("bbn-test", vec!["http://127.0.0.1:1".into()])
     }
 
     #[test]

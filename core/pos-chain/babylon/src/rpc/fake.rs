@@ -1,6 +1,6 @@
 //! A node for tests: scripted answers, and by default a chain that accepts everything.
 
-use super::{AbciAnswer, BlockResults, IncludedTx, NodeStatus, Rpc, RpcError, TxResult};
+use super::{AbciAnswer, BlockResults, Header, IncludedTx, NodeStatus, Rpc, RpcError, TxResult};
 use crate::proto::{
     Any, AuthInfo, BaseAccount, GasInfo, Query, QueryAccountRequest, QueryAccountResponse, SimulateRequest,
     SimulateResponse, TxBody, TxRaw,
@@ -134,5 +134,9 @@ impl Rpc for FakeRpc {
     async fn block_results(&self, height: u64) -> Result<BlockResults, RpcError> {
         let not_yet = || node_error(&format!("could not find results for height #{height}"));
         self.script().blocks.get(&height).cloned().ok_or_else(not_yet)
+    }
+
+    async fn header(&self, height: u64) -> Result<Header, RpcError> {
+        Err(node_error(&format!("height {height} is not available, lowest height is {}", u64::MAX)))
     }
 }

@@ -1,53 +1,69 @@
-//! JSON-RPC over HTTP to one of several endpoints.
+//! JSON-RPC over HTTP to several nodes of one chain.
 
-use super::{AbciAnswer, BlockResults, IncludedTx, NodeStatus, RawEvent, Rpc, RpcError, TxResult};
+use super::{
+    AbciAnswer, BlockResults, Header, HealthPolicy, IncludedTx, InvalidEndpoints, NodeStatus, Read, Rpc,
+    RpcError, TxResult,
+    calls::{
+        BlockResultsAnswer, Call, HeaderAnswer, QueryAnswer, ResultAnswer, StatusAnswer, TxAnswer, parse,
+    },
+    standing::{Rank, Standing, reference_height},
+    transport::{Bounds, Transport},
+};
 use async_trait::async_trait;
-use base64::{Engine, engine::general_purpose::STANDARD};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use futures::future::join_all;
+use serde::de::DeserializeOwned;
 use std::{
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
-    time::Duration,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
-use tendermint_rpc::{
-    Client, HttpClient, HttpClientUrl, Method, Url, client::CompatMode, error::ErrorDetail,
-    request::RequestMessage,
-};
-use thiserror::Error;
 
-/// Talks to the first endpoint that answers, and stays with it until it stops answering.
+/// Talks to the best endpoint that answers, and stays with it as long as it is one of the best.
 ///
-/// Only silence and malformed answers move on to the next endpoint; a refusal is an answer. A broadcast that timed out
-/// may be repeated at another endpoint: it is the same transaction there. The size of an answer is not bounded here,
-/// since the HTTP client below reads it whole: the nodes an operator chooses are trusted that far.
+/// Every node is asked for its chain id and height before its first use, after any trouble, and from time to time
+/// ([`HealthPolicy`]). Silence, malformed and oversized answers and "not yet" move on to the next endpoint; any other
+/// refusal is an answer, since another node would refuse alike. State is never read at a lower height than before,
+/// whichever node answers: a node that is behind answers [`RpcError::Behind`]. A broadcast that got no answer may be
+/// repeated at another endpoint: it is the same transaction there.
+///
+/// With an agreement of `q`, [`Rpc::read`] asks every usable node at one height and returns what `q` of them say alike.
 pub struct HttpRpc {
     nodes: Vec<Node>,
     current: AtomicUsize,
     network: Option<String>,
+    timeout: Duration,
+    policy: HealthPolicy,
+    pub(super) agreement: usize,
+    /// State is never read below this height again.
+    pub(super) floor: AtomicU64,
+    /// The tip is never told below this height again.
+    head: AtomicU64,
+    ids: AtomicU64,
+    /// When all nodes were last asked how they are.
+    refreshed: tokio::sync::Mutex<Option<Instant>>,
 }
 
-struct Node {
+pub(super) struct Node {
     /// Host and port, for the log; an address may hold a password.
-    name: String,
-    client: HttpClient,
-    /// Whether the node named the expected chain id.
-    checked: AtomicBool,
+    pub(super) name: String,
+    transport: Transport,
+    standing: Mutex<Standing>,
 }
 
-/// Why the endpoints cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum InvalidEndpoints {
-    /// No endpoint.
-    #[error("no RPC endpoint is given, at least one is needed")]
-    None,
-    /// Not an address of a node.
-    #[error("RPC endpoint {url:?} is invalid, it must look like http://127.0.0.1:26657: {reason}")]
-    Url {
-        /// What was given.
-        url: String,
-        /// Why it is refused.
-        reason: String,
-    },
+impl Node {
+    pub(super) fn standing(&self) -> MutexGuard<'_, Standing> {
+        // Nothing panics while it holds the lock, and a half-made judgement is renewed at the next check.
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
+
+/// Longest wait for a status when all nodes are asked, so that a silent one does not hold up the others' use.
+const STATUS_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Largest value of a query that is no list; the largest known are simulations of full batches.
+const MAX_VALUE: usize = 8 * 1024 * 1024;
 
 impl HttpRpc {
     /// Prepares clients; nothing is sent yet. `timeout` bounds each call at each endpoint.
@@ -58,287 +74,369 @@ impl HttpRpc {
         if urls.is_empty() {
             return Err(InvalidEndpoints::None);
         }
-        let nodes = urls.iter().map(|url| node(url, timeout)).collect::<Result<_, _>>()?;
-        Ok(Self { nodes, current: AtomicUsize::new(0), network: None })
+        if let Some(url) = urls.iter().enumerate().find_map(|(i, url)| urls[..i].contains(url).then_some(url))
+        {
+            return Err(InvalidEndpoints::Twice(url.clone()));
+        }
+        let node = |url: &String| {
+            let transport = Transport::new(url)?;
+            Ok(Node { name: transport.name(), transport, standing: Mutex::default() })
+        };
+        Ok(Self {
+            nodes: urls.iter().map(node).collect::<Result<_, _>>()?,
+            current: AtomicUsize::new(0),
+            network: None,
+            timeout,
+            policy: HealthPolicy::default(),
+            agreement: 1,
+            floor: AtomicU64::new(0),
+            head: AtomicU64::new(0),
+            ids: AtomicU64::new(1),
+            refreshed: tokio::sync::Mutex::new(None),
+        })
     }
 
-    /// Uses only nodes that name this chain id; each is asked before its first use.
+    /// Uses only nodes that name this chain id.
     #[must_use]
     pub fn for_network(mut self, chain_id: &str) -> Self {
         self.network = Some(chain_id.to_owned());
         self
     }
 
-    async fn perform<R>(&self, request: R) -> Result<R::Output, RpcError>
-    where
-        R: tendermint_rpc::SimpleRequest + Clone,
-        R::Output: Send,
-    {
+    /// Replaces the rules by which nodes count as worse than others.
+    #[must_use]
+    pub fn with_policy(mut self, policy: HealthPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Lets what is read count only when `agreement` nodes say it alike; 1 trusts each node.
+    ///
+    /// # Errors
+    /// [`InvalidEndpoints::Agreement`] unless it is from 1 to the number of endpoints.
+    pub fn with_agreement(mut self, agreement: usize) -> Result<Self, InvalidEndpoints> {
+        if !(1..=self.nodes.len()).contains(&agreement) {
+            return Err(InvalidEndpoints::Agreement { wanted: agreement, endpoints: self.nodes.len() });
+        }
+        self.agreement = agreement;
+        Ok(self)
+    }
+
+    pub(super) fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// One exchange with one node.
+    pub(super) async fn call<A: DeserializeOwned>(&self, node: &Node, call: &Call) -> Result<A, RpcError> {
+        self.call_within(node, call, self.timeout).await
+    }
+
+    async fn call_within<A: DeserializeOwned>(
+        &self,
+        node: &Node,
+        call: &Call,
+        deadline: Duration,
+    ) -> Result<A, RpcError> {
+        let id = self.ids.fetch_add(1, Ordering::Relaxed);
+        let bounds = Bounds { deadline, bytes: call.max_bytes };
+        parse(id, &node.transport.post(call.body(id), bounds).await?)
+    }
+
+    /// Asks a node how it is and judges what it says.
+    async fn check_node(&self, node: &Node, deadline: Duration) -> Result<NodeStatus, RpcError> {
+        let answer: Result<StatusAnswer, _> = self.call_within(node, &Call::status(), deadline).await;
+        let report = match answer.and_then(StatusAnswer::into_report) {
+            Ok(report) => report,
+            Err(error) => {
+                node.standing().note_trouble(error.clone());
+                return Err(error);
+            }
+        };
+        let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let now = (Instant::now(), clock);
+        node.standing().judge(&report, self.network.as_deref(), &self.policy, now)?;
+        Ok(report.status)
+    }
+
+    /// Asks all nodes how they are, unless that was done less than `age` ago, and finds out who is behind.
+    pub(super) async fn refresh(&self, age: Duration) {
+        let mut refreshed = self.refreshed.lock().await;
+        if refreshed.is_some_and(|at| at.elapsed() < age) {
+            return;
+        }
+        let deadline = self.timeout.min(STATUS_DEADLINE);
+        let tips = join_all(self.nodes.iter().map(|node| self.check_node(node, deadline))).await;
+        for (node, outcome) in self.nodes.iter().zip(&tips) {
+            if let Err(error) = outcome {
+                tracing::warn!(endpoint = node.name, %error, "endpoint set aside");
+            }
+        }
+        let heights = tips.into_iter().flatten().map(|status| status.latest_height).collect();
+        let reference = reference_height(heights);
+        self.nodes.iter().for_each(|node| node.standing().note_reference(reference, &self.policy));
+        *refreshed = Some(Instant::now());
+    }
+
+    /// Nodes in the order of use: the best first, among equals the present one.
+    async fn order(&self) -> Vec<&Node> {
+        if self.nodes.len() > 1 {
+            self.refresh(self.policy.recheck).await;
+        }
         let first = self.current.load(Ordering::Relaxed);
-        let mut last = RpcError::Unreachable("no endpoint".to_owned());
-        for attempt in 0..self.nodes.len() {
-            let index = first.wrapping_add(attempt) % self.nodes.len();
-            match self.perform_at(&self.nodes[index], request.clone()).await {
-                // A refusal is an answer: another node would refuse alike.
-                answer @ (Ok(_) | Err(RpcError::Refused { .. })) => {
-                    self.current.store(index, Ordering::Relaxed);
-                    return answer;
+        let count = self.nodes.len();
+        let mut order: Vec<(Rank, usize)> = (0..count)
+            .map(|step| first.wrapping_add(step) % count)
+            .map(|i| (self.nodes[i].standing().rank(), i))
+            .collect();
+        order.sort_by_key(|(rank, _)| *rank);
+        order.into_iter().map(|(_, index)| &self.nodes[index]).collect()
+    }
+
+    fn stay_with(&self, node: &Node) {
+        if let Some(index) = self.nodes.iter().position(|known| std::ptr::eq(known, node)) {
+            self.current.store(index, Ordering::Relaxed);
+        }
+    }
+
+    /// Makes a call at the first node that answers it.
+    async fn perform<A, R>(
+        &self,
+        call: &Call,
+        needs: Needs,
+        take: impl Fn(A) -> Result<R, RpcError> + Sync,
+    ) -> Result<R, RpcError>
+    where
+        A: DeserializeOwned + Send,
+        R: Send,
+    {
+        let mut failure: Option<RpcError> = None;
+        for node in self.order().await {
+            let answer = self.perform_at(node, call, needs, &take).await;
+            match answer {
+                Ok(answer) => {
+                    self.stay_with(node);
+                    return Ok(answer);
+                }
+                Err(error) if error.is_answer() => {
+                    self.stay_with(node);
+                    return Err(error);
                 }
                 Err(error) => {
-                    if self.nodes.len() > 1 {
-                        tracing::warn!(endpoint = self.nodes[index].name, %error, "endpoint passed over");
-                    }
-                    last = error;
+                    self.pass_over(node, &error);
+                    failure = Some(worse(failure, error));
                 }
             }
         }
-        Err(last)
+        Err(failure.unwrap_or_else(|| RpcError::Unreachable("no endpoint".to_owned())))
     }
 
-    async fn perform_at<R>(&self, node: &Node, request: R) -> Result<R::Output, RpcError>
+    /// Makes a call at one node, if the node is fit for it.
+    async fn perform_at<A, R>(
+        &self,
+        node: &Node,
+        call: &Call,
+        needs: Needs,
+        take: &(impl Fn(A) -> Result<R, RpcError> + Sync),
+    ) -> Result<R, RpcError>
     where
-        R: tendermint_rpc::SimpleRequest,
-        R::Output: Send,
+        A: DeserializeOwned + Send,
     {
-        self.check_node(node).await?;
-        node.client.perform(request).await.map_err(|error| failure(&error))
+        self.check_fit(node, needs).await?;
+        self.call(node, call).await.and_then(take)
     }
 
-    async fn check_node(&self, node: &Node) -> Result<(), RpcError> {
-        let Some(expected) = &self.network else { return Ok(()) };
-        if node.checked.load(Ordering::Relaxed) {
-            return Ok(());
+    async fn check_fit(&self, node: &Node, needs: Needs) -> Result<(), RpcError> {
+        let is_due = node.standing().needs_check(&self.policy, Instant::now());
+        if is_due {
+            self.check_node(node, self.timeout).await?;
         }
-        let Answer(status) = node.client.perform(StatusCall {}).await.map_err(|error| failure(&error))?;
-        let found = status.node_info.network;
-        if found != *expected {
-            return Err(RpcError::Malformed(format!("node is on chain {found:?}, not on {expected:?}")));
+        let is_catching_up = node.standing().is_catching_up();
+        match needs {
+            Needs::State if is_catching_up => Err(RpcError::CatchingUp),
+            Needs::State | Needs::Chain => Ok(()),
         }
-        node.checked.store(true, Ordering::Relaxed);
-        Ok(())
     }
-}
 
-fn node(url: &str, timeout: Duration) -> Result<Node, InvalidEndpoints> {
-    let invalid = |error: tendermint_rpc::Error| InvalidEndpoints::Url {
-        url: url.to_owned(),
-        reason: words_of(&error.to_string()),
-    };
-    let parsed: Url = url.parse().map_err(invalid)?;
-    let name = format!("{}:{}", parsed.host(), parsed.port());
-    let http: HttpClientUrl = parsed.try_into().map_err(invalid)?;
-    let client =
-        HttpClient::builder(http).compat_mode(CompatMode::V0_38).timeout(timeout).build().map_err(invalid)?;
-    Ok(Node { name, client, checked: AtomicBool::new(false) })
-}
-
-/// What the client says and why, in one line. Its own text goes on with source paths and, where the environment asks for
-/// one, a backtrace, which say nothing to operators.
-fn words_of(report: &str) -> String {
-    let lines = report.lines().map(str::trim);
-    let told = lines.take_while(|line| *line != "Location:" && *line != "Stack backtrace:");
-    told.filter(|line| !line.is_empty() && *line != "Caused by:").collect::<Vec<_>>().join(": ")
-}
-
-fn failure(error: &tendermint_rpc::Error) -> RpcError {
-    match error.detail() {
-        ErrorDetail::Response(response) => RpcError::Refused {
-            code: i64::from(response.source.code().value()),
-            message: response.source.message().to_owned(),
-            data: response.source.data().unwrap_or_default().to_owned(),
-        },
-        ErrorDetail::Http(_)
-        | ErrorDetail::HttpRequestFailed(_)
-        | ErrorDetail::Io(_)
-        | ErrorDetail::Timeout(_) => RpcError::Unreachable(words_of(&error.to_string())),
-        // The enum is foreign and long; whatever else the client reports, the answer was not understood.
-        _ => RpcError::Malformed(words_of(&error.to_string())),
+    /// Notes what a node failed with. Knowing less than others is no trouble.
+    fn pass_over(&self, node: &Node, error: &RpcError) {
+        if error.is_lack() {
+            tracing::debug!(endpoint = node.name, %error, "endpoint does not know");
+            return;
+        }
+        node.standing().note_trouble(error.clone());
+        if self.nodes.len() > 1 {
+            tracing::warn!(endpoint = node.name, %error, "endpoint passed over");
+        }
     }
-}
 
-/// Declares a call: its parameters, its method and the answer it is parsed into. Answers name only the fields that are
-/// used, so that a node may add others.
-macro_rules! call {
-    ($request:ident { $($field:ident: $kind:ty),* } => $answer:ident, $method:expr) => {
-        #[derive(Debug, Clone, Serialize, Deserialize)]
-        struct $request { $($field: $kind),* }
-        impl RequestMessage for $request {
-            fn method(&self) -> Method {
-                $method
+    /// Refuses an answer from before what was read already. An answer without a height tells no state.
+    fn check_floor(&self, floor: u64, answer: AbciAnswer) -> Result<AbciAnswer, RpcError> {
+        if answer.height > 0 && answer.height < floor {
+            return Err(RpcError::Behind { at: answer.height, needed: floor });
+        }
+        match answer.is_unknown() {
+            // Another node may know; if none does, this is what is told.
+            Some(_) => Err(RpcError::Unknown(answer)),
+            None => {
+                self.floor.fetch_max(answer.height, Ordering::Relaxed);
+                Ok(answer)
             }
         }
-        impl tendermint_rpc::Request for $request {
-            type Response = Answer<$answer>;
+    }
+
+    async fn query_best(&self, path: &str, data: &[u8], max_bytes: usize) -> Result<AbciAnswer, RpcError> {
+        let call = Call::abci_query(path, data, 0, max_bytes);
+        // What was read before this call began; a slower call that began earlier may lawfully be older.
+        let floor = self.floor.load(Ordering::Relaxed);
+        let take = |answer: QueryAnswer| self.check_floor(floor, answer.into_answer(max_bytes)?);
+        match self.perform(&call, Needs::State, take).await {
+            Err(RpcError::Unknown(answer)) => Ok(answer),
+            answer => answer,
         }
-        impl tendermint_rpc::SimpleRequest for $request {
-            type Output = Answer<$answer>;
+    }
+
+    /// Hands a transaction to nodes until one takes it. Once a node may have it, a later refusal says nothing: the
+    /// transaction may be in a block already, which is why it is refused.
+    async fn broadcast(&self, call: &Call) -> Result<TxResult, RpcError> {
+        let mut lost: Option<RpcError> = None;
+        let mut unfit: Option<RpcError> = None;
+        for node in self.order().await {
+            if let Err(error) = self.check_fit(node, Needs::State).await {
+                self.pass_over(node, &error);
+                unfit = Some(worse(unfit, error));
+                continue;
+            }
+            let answer = self.call::<ResultAnswer>(node, call).await.map(TxResult::from);
+            let error = match answer {
+                Ok(result) if result.code == 0 || lost.is_none() => return Ok(result),
+                Err(error) if error.is_duplicate_tx() => return Err(error),
+                Err(error @ RpcError::Refused { .. }) if lost.is_none() => return Err(error),
+                Ok(_) | Err(RpcError::Refused { .. }) => continue,
+                Err(error) => error,
+            };
+            self.pass_over(node, &error);
+            lost = Some(RpcError::Unreachable(format!("the node may have the transaction: {error}")));
         }
+        Err(lost.or(unfit).unwrap_or_else(|| RpcError::Unreachable("no endpoint".to_owned())))
+    }
+}
+
+/// What a call asks of a node.
+#[derive(Debug, Clone, Copy)]
+enum Needs {
+    /// Any block it has.
+    Chain,
+    /// The latest state.
+    State,
+}
+
+/// The failure that says more: that of a fit node which lacks something, then a fault, then silence. Of equals the later.
+fn worse(before: Option<RpcError>, error: RpcError) -> RpcError {
+    let weight = |error: &RpcError| match error {
+        error if error.is_lack() => 2,
+        RpcError::Unreachable(_) => 0,
+        _ => 1,
     };
-}
-
-/// An answer of any shape; the client asks for a type that says it is one.
-#[derive(Debug, Deserialize)]
-#[serde(transparent, bound = "T: DeserializeOwned")]
-struct Answer<T>(T);
-impl<T: DeserializeOwned> tendermint_rpc::Response for Answer<T> {}
-
-call!(StatusCall {} => StatusAnswer, Method::Status);
-call!(QueryCall { path: String, data: String, height: String, prove: bool } => QueryAnswer, Method::AbciQuery);
-call!(BroadcastCall { tx: String } => ResultAnswer, Method::BroadcastTxSync);
-call!(TxCall { hash: String, prove: bool } => TxAnswer, Method::Tx);
-call!(BlockResultsCall { height: String } => BlockResultsAnswer, Method::BlockResults);
-
-#[derive(Debug, Deserialize)]
-struct StatusAnswer {
-    node_info: NodeInfo,
-    sync_info: SyncInfo,
-}
-#[derive(Debug, Deserialize)]
-struct NodeInfo {
-    network: String,
-}
-#[derive(Debug, Deserialize)]
-struct SyncInfo {
-    latest_block_height: String,
-    catching_up: bool,
-}
-#[derive(Debug, Deserialize)]
-struct QueryAnswer {
-    response: QueryResponse,
-}
-#[derive(Debug, Deserialize)]
-struct QueryResponse {
-    #[serde(default)]
-    code: u32,
-    #[serde(default)]
-    codespace: String,
-    #[serde(default)]
-    log: String,
-    #[serde(default)]
-    value: Option<String>,
-    #[serde(default)]
-    height: Option<String>,
-}
-#[derive(Debug, Deserialize)]
-struct ResultAnswer {
-    #[serde(default)]
-    code: u32,
-    #[serde(default)]
-    codespace: String,
-    #[serde(default)]
-    log: String,
-    #[serde(default)]
-    events: Option<Vec<EventAnswer>>,
-}
-#[derive(Debug, Deserialize)]
-struct TxAnswer {
-    height: String,
-    tx_result: ResultAnswer,
-}
-#[derive(Debug, Deserialize)]
-struct BlockResultsAnswer {
-    #[serde(default)]
-    txs_results: Option<Vec<ResultAnswer>>,
-    #[serde(default)]
-    finalize_block_events: Option<Vec<EventAnswer>>,
-}
-#[derive(Debug, Deserialize)]
-struct EventAnswer {
-    #[serde(rename = "type", default)]
-    kind: String,
-    #[serde(default)]
-    attributes: Option<Vec<AttributeAnswer>>,
-}
-#[derive(Debug, Deserialize)]
-struct AttributeAnswer {
-    #[serde(default)]
-    key: Option<String>,
-    #[serde(default)]
-    value: Option<String>,
-}
-
-impl From<EventAnswer> for RawEvent {
-    fn from(event: EventAnswer) -> Self {
-        let attribute = |attribute: AttributeAnswer| {
-            (attribute.key.unwrap_or_default(), attribute.value.unwrap_or_default())
-        };
-        let attributes = event.attributes.into_iter().flatten().map(attribute).collect();
-        Self { kind: event.kind, attributes }
+    match before {
+        Some(before) if weight(&before) > weight(&error) => before,
+        Some(_) | None => error,
     }
-}
-impl From<ResultAnswer> for TxResult {
-    fn from(result: ResultAnswer) -> Self {
-        Self { code: result.code, codespace: result.codespace, log: result.log }
-    }
-}
-
-fn parse_height(what: &str, text: &str) -> Result<u64, RpcError> {
-    text.parse().map_err(|_| RpcError::Malformed(format!("{what} {text:?} is no height")))
 }
 
 #[async_trait]
 impl Rpc for HttpRpc {
     async fn status(&self) -> Result<NodeStatus, RpcError> {
-        let Answer(status) = self.perform(StatusCall {}).await?;
-        Ok(NodeStatus {
-            network: status.node_info.network,
-            latest_height: parse_height("latest_block_height", &status.sync_info.latest_block_height)?,
-            catching_up: status.sync_info.catching_up,
-        })
+        let floor = self.head.load(Ordering::Relaxed);
+        if self.agreement > 1 {
+            return self.agreed_status(floor).await;
+        }
+        let mut failure = None;
+        for node in self.order().await {
+            match self.check_node(node, self.timeout).await {
+                Ok(status) if status.latest_height >= floor => {
+                    self.stay_with(node);
+                    self.head.fetch_max(status.latest_height, Ordering::Relaxed);
+                    return Ok(status);
+                }
+                Ok(status) => {
+                    let behind = RpcError::Behind { at: status.latest_height, needed: floor };
+                    failure = Some(worse(failure, behind));
+                }
+                Err(error) => {
+                    self.pass_over(node, &error);
+                    failure = Some(worse(failure, error));
+                }
+            }
+        }
+        Err(failure.unwrap_or_else(|| RpcError::Unreachable("no endpoint".to_owned())))
     }
 
     async fn abci_query(&self, path: &str, data: Vec<u8>) -> Result<AbciAnswer, RpcError> {
-        let latest = "0".to_owned();
-        let call = QueryCall { path: path.to_owned(), data: hex::encode(data), height: latest, prove: false };
-        let Answer(QueryAnswer { response }) = self.perform(call).await?;
-        let value = STANDARD
-            .decode(response.value.unwrap_or_default())
-            .map_err(|_| RpcError::Malformed("value of abci_query is not base64".to_owned()))?;
-        let height = response.height.as_deref().map_or(Ok(0), |text| parse_height("height", text))?;
-        Ok(AbciAnswer {
-            code: response.code,
-            codespace: response.codespace,
-            log: response.log,
-            value,
-            height,
-        })
+        self.query_best(path, &data, MAX_VALUE).await
+    }
+
+    async fn read(&self, read: Read<'_>) -> Result<AbciAnswer, RpcError> {
+        if self.agreement > 1 {
+            return self.agreed_read(read).await;
+        }
+        self.query_best(read.path, &read.data, read.max_bytes).await
     }
 
     async fn broadcast_tx_sync(&self, tx: Vec<u8>) -> Result<TxResult, RpcError> {
-        let Answer(result) = self.perform(BroadcastCall { tx: STANDARD.encode(tx) }).await?;
-        Ok(result.into())
+        self.broadcast(&Call::broadcast_tx_sync(&tx)).await
     }
 
     async fn tx(&self, hash: [u8; 32]) -> Result<Option<IncludedTx>, RpcError> {
-        match self.perform(TxCall { hash: STANDARD.encode(hash), prove: false }).await {
-            Ok(Answer(tx)) => {
-                let height = parse_height("height", &tx.height)?;
-                Ok(Some(IncludedTx { height, result: tx.tx_result.into() }))
-            }
-            Err(error) if is_not_found(&error) => Ok(None),
+        let found = self
+            .perform(&Call::tx(&hash), Needs::State, |answer: TxAnswer| answer.into_included(&hash))
+            .await;
+        match found {
+            Ok(tx) => Ok(Some(tx)),
+            Err(error) if error.is_tx_not_found() => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     async fn block_results(&self, height: u64) -> Result<BlockResults, RpcError> {
-        let Answer(results) = self.perform(BlockResultsCall { height: height.to_string() }).await?;
-        let of_txs = results.txs_results.into_iter().flatten().flat_map(|tx| tx.events.unwrap_or_default());
-        let of_block = results.finalize_block_events.unwrap_or_default();
-        Ok(BlockResults {
-            tx_events: of_txs.map(RawEvent::from).collect(),
-            block_events: of_block.into_iter().map(RawEvent::from).collect(),
-        })
+        let take = |answer: BlockResultsAnswer| answer.into_results(height);
+        self.perform(&Call::block_results(height), Needs::Chain, take).await
+    }
+
+    async fn header(&self, height: u64) -> Result<Header, RpcError> {
+        let chain = self.network.as_deref();
+        let take = |answer: HeaderAnswer| answer.into_header(height, chain);
+        self.perform(&Call::header(height), Needs::Chain, take).await
     }
 }
 
-/// `tx (HASH) not found`, with more words behind it.
-fn is_not_found(error: &RpcError) -> bool {
-    match error {
-        RpcError::Refused { data, message, .. } => {
-            let found = |text: &str| text.to_lowercase().starts_with("tx (") && text.contains("not found");
-            found(data) || found(message)
+impl HttpRpc {
+    /// The highest tip that as many nodes as must agree have reached.
+    async fn agreed_status(&self, floor: u64) -> Result<NodeStatus, RpcError> {
+        self.refresh(Duration::ZERO).await;
+        let height = self.agreed_height()?;
+        if height < floor {
+            return Err(RpcError::Behind { at: height, needed: floor });
         }
-        RpcError::Unreachable(_) | RpcError::Malformed(_) => false,
+        self.head.fetch_max(height, Ordering::Relaxed);
+        let network = match &self.network {
+            Some(network) => network.clone(),
+            // Without an expected chain id the nodes must at least name the same one.
+            None => self.common_network().await?,
+        };
+        Ok(NodeStatus { network, latest_height: height, catching_up: false })
+    }
+
+    async fn common_network(&self) -> Result<String, RpcError> {
+        let deadline = self.timeout.min(STATUS_DEADLINE);
+        let told = join_all(self.nodes.iter().map(|node| self.check_node(node, deadline))).await;
+        let mut names: Vec<String> = told.into_iter().flatten().map(|status| status.network).collect();
+        names.sort_unstable();
+        names.dedup();
+        match names.as_slice() {
+            [only] => Ok(only.clone()),
+            [] => Err(RpcError::Unreachable("no endpoint names its chain".to_owned())),
+            [first, .., last] => Err(RpcError::WrongChain { expected: first.clone(), found: last.clone() }),
+        }
     }
 }
 

@@ -1,15 +1,32 @@
-//! The five CometBFT calls this adapter makes, behind a trait that tests script (`wire.md` 7.2).
+//! The CometBFT calls this adapter makes, behind a trait that tests script (`wire.md` 7.2).
 //!
-//! [`HttpRpc`] speaks JSON-RPC over HTTP to a list of endpoints and moves on to the next when one does not answer. "Not
-//! yet" and "no more" are told apart from trouble by the texts of the node, since it has no codes for them.
+//! [`HttpRpc`] speaks JSON-RPC over HTTP to a list of endpoints. No node is believed more than it must be: each answer is
+//! bounded in bytes and time, must belong to the call, the height and the chain it was asked for, and is never older than
+//! what was read before. "Not yet" and "no more" are told apart from trouble by the texts of the node, since it has no
+//! codes for them, and are never read as "no".
+//!
+//! | file | what it is for |
+//! |---|---|
+//! | `transport` | one HTTP exchange, bounded |
+//! | `calls` | JSON-RPC: requests and the used part of answers |
+//! | `standing` | what is known about one node; pure |
+//! | `http` | several nodes: health, order of use, failover |
+//! | `agree` | what several nodes say alike |
 
+mod agree;
+mod calls;
 #[cfg(test)]
 pub(crate) mod fake;
 mod http;
+#[cfg(test)]
+pub(crate) mod server;
+mod standing;
+mod transport;
 
 use async_trait::async_trait;
 use btc_staking_pos_chain::{ChainError, ErrorKind};
-pub use http::{HttpRpc, InvalidEndpoints};
+pub use http::HttpRpc;
+pub use standing::HealthPolicy;
 use thiserror::Error;
 
 /// What a node says about itself.
@@ -76,12 +93,127 @@ pub struct BlockResults {
     pub block_events: Vec<RawEvent>,
 }
 
+/// A block's header, as far as it is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Chain id.
+    pub chain_id: String,
+    /// Height.
+    pub height: u64,
+    /// State after the block before: what a finality vote for this height signs.
+    pub app_hash: Vec<u8>,
+    /// Time of the block in seconds since 1970.
+    pub time_s: u64,
+}
+
+/// A query whose answer will be acted on.
+#[derive(Debug, Clone)]
+pub struct Read<'a> {
+    /// ABCI query path.
+    pub path: &'a str,
+    /// Encoded request.
+    pub data: Vec<u8>,
+    /// Most bytes of an encoded response.
+    pub max_bytes: usize,
+    /// Brings an encoded response into a form in which equal content has equal bytes; `None` if it does not decode.
+    pub comparable: fn(&[u8]) -> Option<Vec<u8>>,
+}
+
+/// Why endpoints cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum InvalidEndpoints {
+    /// No endpoint.
+    #[error("no RPC endpoint is given, at least one is needed")]
+    None,
+    /// Not an address of a node.
+    #[error("RPC endpoint {url:?} is invalid, it must look like http://127.0.0.1:26657: {reason}")]
+    Url {
+        /// What was given, without a password.
+        url: String,
+        /// Why it is refused.
+        reason: String,
+    },
+    /// The same endpoint twice, which would agree with itself.
+    #[error("RPC endpoint {0:?} is given twice")]
+    Twice(String),
+    /// An agreement that cannot be reached or means nothing.
+    #[error("{wanted} endpoints must agree, it must be 1 to the {endpoints} that are given")]
+    Agreement {
+        /// How many were to agree.
+        wanted: usize,
+        /// How many endpoints there are.
+        endpoints: usize,
+    },
+}
+
 /// Why a call gave no answer.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RpcError {
     /// No endpoint answered in time.
     #[error("no answer: {0}")]
     Unreachable(String),
+    /// The answer is larger than any answer to this call may be.
+    #[error("answer is larger than {limit} bytes")]
+    TooLarge {
+        /// The bound.
+        limit: usize,
+    },
+    /// The node belongs to another chain.
+    #[error("node is on chain {found:?}, not on {expected:?}")]
+    WrongChain {
+        /// What was configured.
+        expected: String,
+        /// What the node says.
+        found: String,
+    },
+    /// The answer is about another height.
+    #[error("{call} of height {asked} was answered for height {answered}")]
+    WrongHeight {
+        /// The call.
+        call: &'static str,
+        /// The height asked for.
+        asked: u64,
+        /// The height of the answer.
+        answered: u64,
+    },
+    /// The node lost blocks it once had.
+    #[error("node went back from height {from} to {to}")]
+    WentBack {
+        /// The highest block it told.
+        from: u64,
+        /// The block it tells now.
+        to: u64,
+    },
+    /// The node tells another block at a height it told before.
+    #[error("node replaced its block {height} by another, do not trust it")]
+    Rewritten {
+        /// The height.
+        height: u64,
+    },
+    /// The node's state is older than what was read already.
+    #[error("node answers for height {at}, height {needed} was read already")]
+    Behind {
+        /// Height of its answer.
+        at: u64,
+        /// Height that was read already.
+        needed: u64,
+    },
+    /// The node is still syncing: what it lacks may exist.
+    #[error("node is still syncing")]
+    CatchingUp,
+    /// The node does not have the state asked for, yet or any more.
+    #[error("node does not have this state: {}", .0.log)]
+    Unknown(AbciAnswer),
+    /// Nodes contradict each other about one height, and too few agree.
+    #[error("endpoints contradict each other about {asked} at height {height}: {sides}")]
+    Disagree {
+        /// What was asked.
+        asked: String,
+        /// The height.
+        height: u64,
+        /// Who is of one opinion against whom.
+        sides: String,
+    },
     /// The node answered with an error.
     #[error("node refused: {message}: {data} (code {code})")]
     Refused {
@@ -110,6 +242,12 @@ pub trait Rpc: Send + Sync {
     async fn tx(&self, hash: [u8; 32]) -> Result<Option<IncludedTx>, RpcError>;
     /// `block_results`
     async fn block_results(&self, height: u64) -> Result<BlockResults, RpcError>;
+    /// `header`
+    async fn header(&self, height: u64) -> Result<Header, RpcError>;
+    /// `abci_query` for something that will be acted on: by agreement of several nodes where that is configured.
+    async fn read(&self, read: Read<'_>) -> Result<AbciAnswer, RpcError> {
+        self.abci_query(read.path, read.data).await
+    }
 }
 
 /// Texts by which a node says "not yet", in lower case.
@@ -128,10 +266,19 @@ impl RpcError {
         ChainError::new(self.kind(), format!("{asked}: {self}"))
     }
 
-    fn kind(&self) -> ErrorKind {
+    /// What callers decide by.
+    pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Unreachable(_) => ErrorKind::Transient,
-            Self::Malformed(_) => ErrorKind::Broken,
+            Self::Behind { .. } | Self::CatchingUp => ErrorKind::NotYet,
+            Self::Unknown(answer) => answer.is_unknown().unwrap_or(ErrorKind::Broken),
+            Self::Malformed(_)
+            | Self::TooLarge { .. }
+            | Self::WrongChain { .. }
+            | Self::WrongHeight { .. }
+            | Self::WentBack { .. }
+            | Self::Rewritten { .. }
+            | Self::Disagree { .. } => ErrorKind::Broken,
             Self::Refused { code, message, data } => {
                 kind_of_text(message).or_else(|| kind_of_text(data)).unwrap_or(match code {
                     // Method not found, invalid params, invalid request: asking again cannot help.
@@ -142,6 +289,23 @@ impl RpcError {
         }
     }
 
+    /// Whether the node answered and merely has not got what was asked for, yet or any more. Another may have it.
+    pub fn is_lack(&self) -> bool {
+        matches!(self.kind(), ErrorKind::NotYet | ErrorKind::Pruned) || self.is_tx_not_found()
+    }
+    /// Whether every other node would answer alike.
+    pub fn is_answer(&self) -> bool {
+        matches!(self, Self::Refused { .. }) && !self.is_lack()
+    }
+    /// Whether the node has no such transaction in a block: `tx (HASH) not found`, with more words behind it.
+    pub fn is_tx_not_found(&self) -> bool {
+        let found = |text: &str| text.to_lowercase().starts_with("tx (") && text.contains("not found");
+        matches!(self, Self::Refused { message, data, .. } if found(data) || found(message))
+    }
+    /// Whether a transaction whose broadcast failed so may have reached the node all the same.
+    pub fn may_have_arrived(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Malformed(_) | Self::TooLarge { .. })
+    }
     /// Whether the node already holds the broadcast transaction.
     pub fn is_duplicate_tx(&self) -> bool {
         self.says("tx already exists in cache")
@@ -156,11 +320,19 @@ impl RpcError {
     }
 
     fn says(&self, text: &str) -> bool {
-        match self {
-            Self::Refused { message, data, .. } => {
-                data.to_lowercase().contains(text) || message.to_lowercase().contains(text)
-            }
-            Self::Unreachable(_) | Self::Malformed(_) => false,
+        matches!(self, Self::Refused { message, data, .. }
+            if data.to_lowercase().contains(text) || message.to_lowercase().contains(text))
+    }
+}
+
+impl AbciAnswer {
+    /// Whether this says that the node has not got the state asked for: not yet, or no more.
+    pub fn is_unknown(&self) -> Option<ErrorKind> {
+        match (self.codespace.as_str(), self.code) {
+            (_, 0) => None,
+            ("sdk", 26) => Some(ErrorKind::NotYet),
+            ("sdk", 38) => Some(ErrorKind::Pruned),
+            _ => kind_of_text(&self.log),
         }
     }
 }

@@ -1,0 +1,124 @@
+//! Agreement: what several nodes say alike about one height.
+//!
+//! The height is the highest one that as many nodes as must agree have reached, so that each can answer; answers about
+//! different heights may differ for good reasons. Answers are compared in a form in which equal content has equal bytes,
+//! since a node may write maps and some lists in any order.
+
+use super::{
+    AbciAnswer, HttpRpc, Read, RpcError,
+    calls::{Call, QueryAnswer},
+    http::Node,
+};
+use futures::{StreamExt, stream::FuturesUnordered};
+use std::{sync::atomic::Ordering, time::Duration};
+
+/// How old the nodes' heights may be when one is chosen.
+const MAX_AGE: Duration = Duration::from_secs(1);
+
+/// An answer as far as it is compared.
+#[derive(PartialEq, Eq)]
+enum Content {
+    Value(Vec<u8>),
+    Refusal(String, u32, String),
+}
+
+struct Said {
+    content: Content,
+    answer: AbciAnswer,
+    by: Vec<String>,
+}
+
+impl HttpRpc {
+    /// The highest tip that as many usable nodes as must agree have reached.
+    pub(super) fn agreed_height(&self) -> Result<u64, RpcError> {
+        let mut tips: Vec<u64> =
+            self.nodes().iter().filter_map(|node| node.standing().usable_tip()).collect();
+        tips.sort_unstable_by(|a, b| b.cmp(a));
+        let (wanted, usable) = (self.agreement, tips.len());
+        let tip = wanted.checked_sub(1).and_then(|index| tips.get(index));
+        tip.copied().ok_or_else(|| {
+            let why = format!("{usable} of {} endpoints are usable, {wanted} must agree", self.nodes().len());
+            RpcError::Unreachable(why)
+        })
+    }
+
+    /// Asks every usable node at one height and returns what enough of them say alike.
+    ///
+    /// # Errors
+    /// [`RpcError::Disagree`] when nodes contradict each other and too few agree; otherwise why too few answered.
+    pub(super) async fn agreed_read(&self, read: Read<'_>) -> Result<AbciAnswer, RpcError> {
+        self.refresh(MAX_AGE).await;
+        // Height 0 would mean the latest of each node.
+        let height = self.agreed_height()?.max(self.floor.load(Ordering::Relaxed)).max(1);
+        let usable = self.nodes().iter().filter(|node| node.standing().usable_tip().is_some());
+        let read = &read;
+        let mut answers: FuturesUnordered<_> =
+            usable.map(|node| async move { (node, self.ask_at(node, read, height).await) }).collect();
+        let mut said: Vec<Said> = Vec::new();
+        let mut failure = None;
+        while let Some((node, answer)) = answers.next().await {
+            match answer.and_then(|answer| content(read, &answer).map(|content| (content, answer))) {
+                Ok((content, answer)) => {
+                    if let Some(agreed) = count(&mut said, content, answer, &node.name, self.agreement) {
+                        self.floor.fetch_max(height, Ordering::Relaxed);
+                        return Ok(agreed);
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(endpoint = node.name, %error, "endpoint does not take part in an agreement");
+                    failure = Some(error);
+                }
+            }
+        }
+        Err(not_agreed(read, height, &said, failure))
+    }
+
+    async fn ask_at(&self, node: &Node, read: &Read<'_>, height: u64) -> Result<AbciAnswer, RpcError> {
+        let call = Call::abci_query(read.path, &read.data, height, read.max_bytes);
+        let answer: QueryAnswer = self.call(node, &call).await?;
+        let answer = answer.into_answer(read.max_bytes)?;
+        if answer.is_unknown().is_some() {
+            return Err(RpcError::Unknown(answer));
+        }
+        if answer.height != height && answer.height != 0 {
+            return Err(RpcError::WrongHeight { call: "abci_query", asked: height, answered: answer.height });
+        }
+        Ok(answer)
+    }
+}
+
+fn content(read: &Read<'_>, answer: &AbciAnswer) -> Result<Content, RpcError> {
+    if answer.code != 0 {
+        return Ok(Content::Refusal(answer.codespace.clone(), answer.code, answer.log.clone()));
+    }
+    let same = (read.comparable)(&answer.value);
+    same.map(Content::Value).ok_or_else(|| RpcError::Malformed(format!("{} does not decode", read.path)))
+}
+
+/// Adds a voice; returns the answer once enough say it.
+fn count(
+    said: &mut Vec<Said>,
+    content: Content,
+    answer: AbciAnswer,
+    name: &str,
+    enough: usize,
+) -> Option<AbciAnswer> {
+    let index = match said.iter().position(|known| known.content == content) {
+        Some(index) => index,
+        None => {
+            said.push(Said { content, answer, by: Vec::new() });
+            said.len() - 1
+        }
+    };
+    said[index].by.push(name.to_owned());
+    (said[index].by.len() >= enough).then(|| said.swap_remove(index).answer)
+}
+
+fn not_agreed(read: &Read<'_>, height: u64, said: &[Said], failure: Option<RpcError>) -> RpcError {
+    if said.len() < 2 {
+        let few = || RpcError::Unreachable("too few endpoints answered for an agreement".to_owned());
+        return failure.unwrap_or_else(few);
+    }
+    let sides: Vec<String> = said.iter().map(|side| side.by.join(" and ")).collect();
+    RpcError::Disagree { asked: read.path.to_owned(), height, sides: sides.join(" against ") }
+}

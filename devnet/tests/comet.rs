@@ -50,14 +50,7 @@ fn secret() -> AccountSecret {
 }
 
 fn endpoint(rpc: &[String]) -> ChainEndpoint {
-    ChainEndpoint {
-        id: CHAIN.to_owned(),
-        rpc: rpc.to_vec(),
-        account_prefix: "bbn".to_owned(),
-        fee_denom: "ubbn".to_owned(),
-        gas_price: "0.01".to_owned(),
-        gas_adjustment: "1.5".to_owned(),
-    }
+    ChainEndpoint::new(CHAIN, rpc.to_vec())
 }
 
 fn genesis() -> Genesis {

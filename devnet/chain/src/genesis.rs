@@ -9,11 +9,11 @@ mod rewards;
 
 pub use rewards::{CostakingGenesis, IncentiveGenesis, MintGenesis, RewardsGenesis};
 
-use bitcoin::{block::Header, consensus};
+use bitcoin::{Txid, block::Header, consensus};
 use btc_staking_protocol::{
     headers::{HeaderRules, is_retarget_height},
     height::{BtcDepth, BtcHeight, PosHeight},
-    keys::AccountAddress,
+    keys::{AccountAddress, FinalityProviderPublicKey},
     params::{ParamsHistory, ParamsVersion},
     rate::Decimal,
 };
@@ -53,6 +53,23 @@ pub struct Genesis {
     /// Which release's rules apply where they differ.
     #[serde(default)]
     pub rules: RuleSet,
+    /// The account whose messages change parameters and resume finality. By default the account of the governance
+    /// module, whose key nobody holds; a development chain names an account of its developer.
+    #[serde(default = "governance_account")]
+    pub authority: AccountAddress,
+    /// Finality providers that are deleted though their record stays (`chain.md` 5.1). One that is not registered yet is
+    /// deleted as soon as it is.
+    #[serde(default)]
+    pub soft_deleted_finality_providers: Vec<FinalityProviderPublicKey>,
+    /// Stakes that may be registered while a params version's allow list is in force (`chain.md` 6.7).
+    #[serde(default)]
+    pub allowed_staking_txids: Vec<Txid>,
+}
+
+/// The account of the governance module, the same on every network.
+pub(crate) fn governance_account() -> AccountAddress {
+    AccountAddress::from_bytes(crate::app::PREFIX, &crate::app::module_address("gov"))
+        .expect("a module account has 20 bytes and the prefix is valid")
 }
 
 /// An account that starts with coins.
@@ -225,6 +242,9 @@ impl Genesis {
             supply = supply.checked_add(account.ubbn).ok_or_else(|| {
                 field("accounts.ubbn", account.ubbn, "small enough that all balances fit 64 bits")
             })?;
+        }
+        if self.authority.prefix() != crate::app::PREFIX {
+            return Err(field("authority", &self.authority, "an address that begins with bbn1"));
         }
         Ok(())
     }

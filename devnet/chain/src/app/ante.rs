@@ -165,16 +165,23 @@ fn foreign_granter<'a>(tx: &'a Tx, payer: &str) -> Option<&'a str> {
 }
 
 fn check_signatures(ctx: &mut Ctx<'_, '_>, tx: &Tx, purpose: Purpose) -> Result<(), Failure> {
+    let required: Vec<String> = tx.required_signers().into_iter().map(str::to_owned).collect();
+    let signers = || required.iter().zip(&tx.signers);
+    for (index, (address, signer)) in signers().enumerate() {
+        set_public_key(ctx, address, signer, index, purpose)?;
+    }
+    for (address, signer) in signers() {
+        ctx.emit(Event::plain("tx", &[("acc_seq", &format!("{address}/{}", signer.sequence))]));
+        ctx.emit(Event::plain("tx", &[("signature", &STANDARD.encode(&signer.signature))]));
+    }
     if tx.signers.len() > MAX_SIGNATURES {
         return Err(sdk::TOO_MANY_SIGNATURES
             .because(format!("signatures: {}, limit: {MAX_SIGNATURES}", tx.signers.len())));
     }
-    let required: Vec<String> = tx.required_signers().into_iter().map(str::to_owned).collect();
-    for (address, signer) in required.iter().zip(&tx.signers) {
+    for _ in signers() {
         ctx.state.meter().charge(gas::SIGNATURE, "ante verify: secp256k1")?;
-        check_signer(ctx, tx, address, signer, purpose)?;
     }
-    Ok(())
+    signers().try_for_each(|(address, signer)| check_signer(ctx, tx, address, signer, purpose))
 }
 
 fn check_signer(
@@ -184,11 +191,7 @@ fn check_signer(
     signer: &Signer,
     purpose: Purpose,
 ) -> Result<(), Failure> {
-    let key = parse_account(address)?.bytes().to_vec();
-    let Some(mut account) = ACCOUNTS.get(ctx.state, &key)? else {
-        return Err(sdk::UNKNOWN_ADDRESS.because(format!("account {address} does not exist")));
-    };
-    set_public_key(&mut account, &key, signer, purpose)?;
+    let (key, mut account) = account_of(ctx, address)?;
     if signer.sequence != account.sequence {
         return Err(sdk::WRONG_SEQUENCE.because(format!(
             "account sequence mismatch, expected {}, got {}",
@@ -201,37 +204,42 @@ fn check_signer(
         Purpose::Recheck | Purpose::Simulate => {}
     }
     account.sequence = account.sequence.saturating_add(1);
-    ACCOUNTS.put(ctx.state, &key, &account)?;
-    ctx.emit(Event::plain("tx", &[("acc_seq", &format!("{address}/{}", signer.sequence))]));
-    ctx.emit(Event::plain("tx", &[("signature", &STANDARD.encode(&signer.signature))]));
-    Ok(())
+    ACCOUNTS.put(ctx.state, &key, &account)
 }
 
-/// Records the key of an account with its first transaction.
+fn account_of(ctx: &Ctx<'_, '_>, address: &str) -> Result<(Vec<u8>, Account), Failure> {
+    let key = parse_account(address)?.bytes().to_vec();
+    match ACCOUNTS.get(ctx.state, &key)? {
+        Some(account) => Ok((key, account)),
+        None => Err(sdk::UNKNOWN_ADDRESS.because(format!("account {address} does not exist"))),
+    }
+}
+
+/// Records the key of an account with its first transaction. A key that is given must be the account's, also later.
 fn set_public_key(
-    account: &mut Account,
-    address: &[u8],
+    ctx: &mut Ctx<'_, '_>,
+    address: &str,
     signer: &Signer,
+    index: usize,
     purpose: Purpose,
 ) -> Result<(), Failure> {
-    if !account.public_key.is_empty() {
-        return Ok(());
-    }
+    let simulated = purpose == Purpose::Simulate;
+    let (key, mut account) = account_of(ctx, address)?;
     let Some(public_key) = &signer.public_key else {
-        return match purpose {
-            Purpose::Simulate => Ok(()),
-            Purpose::Check | Purpose::Recheck | Purpose::Deliver => {
-                Err(sdk::INVALID_PUBKEY.because("account has no public key yet and none is given"))
-            }
-        };
+        if account.public_key.is_empty() && !simulated {
+            return Err(sdk::INVALID_PUBKEY.because("pubkey on account is not set"));
+        }
+        return Ok(());
     };
-    if hash160::Hash::hash(public_key).to_byte_array().as_slice() != address {
+    if !simulated && hash160::Hash::hash(public_key).to_byte_array().as_slice() != key {
         return Err(sdk::INVALID_PUBKEY.because(format!(
-            "pubKey does not match signer address {} with signer index: 0",
-            auth::bech32(address)
+            "pubKey does not match signer address {address} with signer index: {index}"
         )));
     }
-    account.public_key.clone_from(public_key);
+    if account.public_key.is_empty() && !simulated {
+        account.public_key.clone_from(public_key);
+        ACCOUNTS.put(ctx.state, &key, &account)?;
+    }
     Ok(())
 }
 

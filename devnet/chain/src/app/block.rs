@@ -17,6 +17,7 @@ pub(crate) fn init(state: &mut State<'_>, genesis: &Genesis) -> Result<(), Failu
     light_client::init(state, genesis)?;
     epochs::init(state, genesis)?;
     staking::params::init(state, genesis)?;
+    staking::lists::init(state, genesis)?;
     finality::records::init(state, genesis)?;
     staking::index::update(state)
 }

@@ -22,6 +22,8 @@ pub(crate) struct ChainInfo {
     pub(crate) chain_id: Arc<str>,
     pub(crate) network: crate::genesis::BitcoinNetwork,
     pub(crate) rules: RuleSet,
+    /// Account whose messages change parameters and resume finality.
+    pub(crate) authority: Arc<str>,
 }
 
 /// The block being executed.

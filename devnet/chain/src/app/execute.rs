@@ -8,7 +8,7 @@ use super::{
     tx::Tx,
 };
 use crate::{
-    error::{Broken, Failure, Refusal, sdk},
+    error::{Broken, Failure, Form, Refusal, sdk},
     event::Event,
     state::{Meter, State, Writes},
     wire::messages::Msg,
@@ -91,7 +91,7 @@ pub(crate) fn check(
     };
     let limit = tx.fee.gas_limit;
     if limit > ante::MAX_GAS_WANTED {
-        let why = format!("max gas wanted {limit} exceeds max gas allowed {}", ante::MAX_GAS_WANTED);
+        let why = format!("Too much gas wanted: {limit}, maximum is {}", ante::MAX_GAS_WANTED);
         return refused(sdk::OUT_OF_GAS.because(why), limit);
     }
     let meter = Meter::with_limit(limit);
@@ -151,6 +151,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Tx, Failure> {
         return Err(sdk::INVALID_REQUEST.because("must contain at least one message"));
     }
     tx.messages.iter().try_for_each(router::check_message)?;
+    tx.messages.iter().try_for_each(router::check_handled)?;
     Ok(tx)
 }
 
@@ -207,8 +208,10 @@ fn run_messages(
     Ok((ran, layer.into_writes()))
 }
 
+/// A crash and running out of gas end the transaction, not the message: their logs do not name one.
 fn in_message(failure: Failure, index: usize) -> Failure {
     match failure {
+        Failure::Refused(refusal) if refusal.form == Form::Panic || refusal.is(sdk::OUT_OF_GAS) => refusal.into(),
         Failure::Refused(refusal) => refusal.in_message(index).into(),
         Failure::Broken(broken) => broken.into(),
     }

@@ -36,6 +36,7 @@ mod router;
 pub(crate) mod staking;
 mod tx;
 
+pub(crate) use auth::module_address;
 pub(crate) use context::{BlockTime, PREFIX, Purpose, parse_account};
 pub(crate) use execute::{Checked, TxForm, TxResult, tx_form};
 pub(crate) use founding::Founding;
@@ -153,6 +154,7 @@ impl App {
                 chain_id: genesis.chain_id.as_str().into(),
                 network: genesis.bitcoin.network,
                 rules: genesis.rules,
+                authority: genesis.authority.bech32().into(),
             },
             genesis_hash: hash_genesis(genesis)?,
             height: PosHeight::new(0),

@@ -1,7 +1,10 @@
 //! From a message to the module that handles it.
 
 use super::{bank, context::Ctx, finality, incentive, light_client, staking};
-use crate::{error::Failure, wire::messages::Msg};
+use crate::{
+    error::{Failure, sdk},
+    wire::messages::Msg,
+};
 
 /// Stateless checks of a message (ValidateBasic), before anything is charged.
 pub(crate) fn check_message(msg: &Msg) -> Result<(), Failure> {
@@ -21,7 +24,20 @@ pub(crate) fn check_message(msg: &Msg) -> Result<(), Failure> {
         Msg::InsertHeaders(msg) => light_client::check_insert_headers(msg),
         // The reference checks these in the handler.
         Msg::WithdrawReward(_) | Msg::SetWithdrawAddress(_) => Ok(()),
+        Msg::WithoutHandler(_) => Ok(()),
     }
+}
+
+/// That somebody handles a message.
+///
+/// # Errors
+/// `sdk/6`.
+pub(crate) fn check_handled(msg: &Msg) -> Result<(), Failure> {
+    if let Msg::WithoutHandler(unhandled) = msg {
+        let why = format!("no message handler found for {}", unhandled.go_type());
+        return Err(sdk::UNKNOWN_REQUEST.because(why));
+    }
+    Ok(())
 }
 
 /// Checks of a message that run in the mempool and in simulation but not in blocks.
@@ -41,7 +57,8 @@ pub(crate) fn check_outside_blocks(ctx: &Ctx<'_, '_>, msg: &Msg) -> Result<(), F
         | Msg::AddFinalitySig(_)
         | Msg::Unjail(_)
         | Msg::WithdrawReward(_)
-        | Msg::SetWithdrawAddress(_) => Ok(()),
+        | Msg::SetWithdrawAddress(_)
+        | Msg::WithoutHandler(_) => Ok(()),
     }
 }
 
@@ -63,5 +80,6 @@ pub(crate) fn execute(ctx: &mut Ctx<'_, '_>, msg: &Msg) -> Result<(), Failure> {
         Msg::InsertHeaders(msg) => light_client::insert_headers(ctx, msg),
         Msg::WithdrawReward(msg) => incentive::withdraw(ctx, msg),
         Msg::SetWithdrawAddress(msg) => incentive::set_withdraw_address(ctx, msg),
+        Msg::WithoutHandler(_) => check_handled(msg),
     }
 }

@@ -1,5 +1,6 @@
 //! Decoding a transaction, as strictly as the reference does (`wire.md` 1.6, 4.1; `chain.md` 12).
 
+use super::context::PREFIX;
 use crate::{
     error::{Failure, sdk},
     wire::{
@@ -16,6 +17,7 @@ use cosmrs::proto::cosmos::{
         v1beta1::{AuthInfo, Fee, SignDoc, SignerInfo, TxRaw, mode_info::Sum},
     },
 };
+use btc_staking_protocol::keys::AccountAddress;
 use prost::Message;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -81,8 +83,10 @@ impl Tx {
             body.messages.iter().map(|any| (any.type_url.as_str(), any.value.as_slice())).collect();
         let distinct_messages = distinct.len() == body.messages.len();
         let messages = body.messages.iter().map(Msg::decode).collect::<Result<Vec<_>, _>>();
+        let messages = messages.map_err(|err| sdk::TX_DECODE.because(err))?;
+        check_addresses(&messages, auth.fee.as_ref())?;
         Ok(Self {
-            messages: messages.map_err(|err| sdk::TX_DECODE.because(err))?,
+            messages,
             memo: body.memo,
             timeout_height: body.timeout_height,
             timeout: body.timeout_timestamp.map(|t| (t.seconds, t.nanos)),
@@ -145,6 +149,16 @@ impl Tx {
     pub(crate) fn is_unordered(&self) -> bool {
         self.unordered
     }
+}
+
+/// Whoever must sign is found in decoding, so their addresses must be right before anything else is.
+fn check_addresses(messages: &[Msg], fee: Option<&Fee>) -> Result<(), Failure> {
+    let payer = fee.map(|fee| fee.payer.as_str()).filter(|payer| !payer.is_empty());
+    let handled = messages.iter().filter(|msg| !matches!(msg, Msg::WithoutHandler(_)));
+    handled.map(Msg::signer).chain(payer).try_for_each(|text| {
+        let account = text.parse::<AccountAddress>().and_then(|account| account.require_prefix(PREFIX));
+        account.map(|_| ()).map_err(undecodable)
+    })
 }
 
 /// Hash by which a transaction is known.

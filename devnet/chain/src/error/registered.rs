@@ -89,6 +89,7 @@ pub(crate) mod btcstaking {
         e(1124, "the staking transaction is included too early in BTC chain");
     pub(crate) const EMPTY_COMMISSION: Registered = e(1125, "empty commission");
     pub(crate) const NO_REORG: Registered = e(1128, "there is no BTC reorg currently set");
+    pub(crate) const FP_DELETED: Registered = e(1130, "the finality provider has been deleted");
 }
 
 /// Errors of `finality` (`wire.md` 4.6).
@@ -115,6 +116,8 @@ pub(crate) mod finality {
     pub(crate) const ALREADY_FINALISED: Registered =
         e(1116, "the voting block is already finalized and timestamped");
     pub(crate) const HEIGHT_OVERFLOW: Registered = e(1117, "overflow in block height calculation");
+    pub(crate) const INVALID_RESUME: Registered = e(1121, "resume finality proposal message is not valid");
+    pub(crate) const FP_DELETED: Registered = e(1122, "finality provider is deleted");
     pub(crate) const NO_POWER_CACHE: Registered = e(1124, "voting power table was not found");
 }
 
@@ -181,6 +184,7 @@ mod tests {
             btcstaking::INCLUDED_TOO_EARLY,
             btcstaking::EMPTY_COMMISSION,
             btcstaking::NO_REORG,
+            btcstaking::FP_DELETED,
             finality::BLOCK_NOT_FOUND,
             finality::RANDOMNESS_NOT_FOUND,
             finality::TOO_FEW_RANDOMNESS,
@@ -195,6 +199,8 @@ mod tests {
             finality::NOT_ACTIVE,
             finality::ALREADY_FINALISED,
             finality::HEIGHT_OVERFLOW,
+            finality::INVALID_RESUME,
+            finality::FP_DELETED,
             finality::NO_POWER_CACHE,
             lightclient::HEADER_NOT_FOUND,
             lightclient::PARENT_NOT_FOUND,

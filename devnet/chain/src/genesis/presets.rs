@@ -83,6 +83,9 @@ impl Genesis {
             ),
             rewards: RewardsGenesis::default(),
             rules: RuleSet::default(),
+            authority: super::governance_account(),
+            soft_deleted_finality_providers: vec![],
+            allowed_staking_txids: vec![],
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The messages a transaction may carry.
 
+use super::schema::native;
 use btc_staking_babylon::proto::{
     Any,
     btclightclient::{MsgInsertHeaders, MsgInsertHeadersResponse},
@@ -22,12 +23,35 @@ pub(crate) enum FeeRule {
     Kept,
 }
 
+/// A message that can be read but that nobody handles. It is refused before anybody asks who signs it.
+#[derive(Debug, Clone)]
+pub(crate) struct Unhandled {
+    type_url: String,
+}
+
+impl Unhandled {
+    fn of(any: &Any) -> Result<Self, String> {
+        let name = any.type_url.trim_start_matches('/');
+        if native::WITHOUT_HANDLER.iter().any(|schema| schema.name == name) {
+            return Ok(Self { type_url: any.type_url.clone() });
+        }
+        Err(format!("unable to resolve type URL {}", any.type_url))
+    }
+
+    /// The name by which the reference refuses it.
+    pub(crate) fn go_type(&self) -> String {
+        format!("*types.{}", self.type_url.rsplit('.').next().unwrap_or_default())
+    }
+}
+
 macro_rules! messages {
     ($($kind:ident => $message:ident, $response:ident, $signer:ident, $module:literal, $fee:ident;)*) => {
         /// A decoded message.
         #[derive(Debug, Clone)]
         pub(crate) enum Msg {
             $($kind(Box<$message>),)*
+            /// Read, but nobody handles it.
+            WithoutHandler(Unhandled),
         }
 
         impl Msg {
@@ -37,27 +61,42 @@ macro_rules! messages {
                     let message = $message::decode(any.value.as_slice()).map_err(|err| err.to_string())?;
                     return Ok(Self::$kind(Box::new(message)));
                 })*
-                Err(format!("unable to resolve type URL {}", any.type_url))
+                Unhandled::of(any).map(Self::WithoutHandler)
             }
             /// The account that must sign.
             pub(crate) fn signer(&self) -> &str {
-                match self { $(Self::$kind(message) => &message.$signer,)* }
+                match self {
+                    $(Self::$kind(message) => &message.$signer,)*
+                    Self::WithoutHandler(_) => "",
+                }
             }
             /// Full type URL.
             pub(crate) fn type_url(&self) -> String {
-                match self { $(Self::$kind(_) => $message::type_url(),)* }
+                match self {
+                    $(Self::$kind(_) => $message::type_url(),)*
+                    Self::WithoutHandler(unhandled) => unhandled.type_url.clone(),
+                }
             }
             /// Type URL of the response.
             pub(crate) fn response_type_url(&self) -> String {
-                match self { $(Self::$kind(_) => $response::type_url(),)* }
+                match self {
+                    $(Self::$kind(_) => $response::type_url(),)*
+                    Self::WithoutHandler(_) => String::new(),
+                }
             }
             /// Module that handles it, as in `message` events.
             pub(crate) const fn module(&self) -> &'static str {
-                match self { $(Self::$kind(_) => $module,)* }
+                match self {
+                    $(Self::$kind(_) => $module,)*
+                    Self::WithoutHandler(_) => "",
+                }
             }
             /// Whether the kind is one whose fee may come back.
             pub(crate) fn is_refundable_kind(&self) -> bool {
-                match self { $(Self::$kind(_) => FeeRule::$fee == FeeRule::Refundable,)* }
+                match self {
+                    $(Self::$kind(_) => FeeRule::$fee == FeeRule::Refundable,)*
+                    Self::WithoutHandler(_) => false,
+                }
             }
         }
     };

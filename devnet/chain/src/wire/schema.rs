@@ -1,5 +1,8 @@
 //! What each message may hold: field numbers, wire types and the lengths checked in decoding (`wire.md` 1.1, 2, 3).
 
+mod governance;
+pub(crate) mod native;
+
 /// What one field may hold.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
@@ -41,6 +44,7 @@ const HASH: Kind = Fixed(32);
 
 pub(crate) static ANY: Schema = Schema::new("google.protobuf.Any", &[(1, Bytes), (2, Bytes)]);
 static TIMESTAMP: Schema = Schema::new("google.protobuf.Timestamp", &[(1, Varint), (2, Varint)]);
+static DURATION: Schema = Schema::new("google.protobuf.Duration", &[(1, Varint), (2, Varint)]);
 static COIN: Schema = Schema::new("cosmos.base.v1beta1.Coin", &[(1, Bytes), (2, Bytes)]);
 static DESCRIPTION: Schema = Schema::new(
     "cosmos.staking.v1beta1.Description",
@@ -54,6 +58,10 @@ static TRANSACTION_KEY: Schema =
     Schema::new("babylon.btccheckpoint.v1.TransactionKey", &[(1, Varint), (2, HASH)]);
 static INCLUSION: Schema =
     Schema::new("babylon.btcstaking.v1.InclusionProof", &[(1, Message(&TRANSACTION_KEY)), (2, Bytes)]);
+static SPV_PROOF: Schema = Schema::new(
+    "babylon.btccheckpoint.v1.BTCSpvProof",
+    &[(1, Bytes), (2, Varint), (3, Bytes), (4, Fixed(80))],
+);
 static MERKLE_PROOF: Schema =
     Schema::new("tendermint.crypto.Proof", &[(1, Varint), (2, Varint), (3, Bytes), (4, Bytes)]);
 
@@ -82,6 +90,7 @@ pub(crate) static AUTH_INFO: Schema = Schema::new(
 /// Messages and keys that may be in an `Any`, by full name.
 static IN_ANY: &[Schema] = &[
     Schema::new("cosmos.crypto.secp256k1.PubKey", &[(1, Bytes)]),
+    Schema::new("cosmos.crypto.ed25519.PubKey", &[(1, Bytes)]),
     Schema::new("cosmos.bank.v1beta1.MsgSend", &[(1, Bytes), (2, Bytes), (3, Message(&COIN))]),
     Schema::new(
         "babylon.btcstaking.v1.MsgCreateFinalityProvider",
@@ -169,6 +178,7 @@ static IN_ANY: &[Schema] = &[
     ),
     Schema::new("babylon.finality.v1.MsgUnjailFinalityProvider", &[(1, Bytes), (2, KEY)]),
     Schema::new("babylon.btclightclient.v1.MsgInsertHeaders", &[(1, Bytes), (2, Fixed(80))]),
+    Schema::new("babylon.btccheckpoint.v1.MsgInsertBTCSpvProof", &[(1, Bytes), (2, Message(&SPV_PROOF))]),
     Schema::new("babylon.incentive.MsgWithdrawReward", &[(1, Bytes), (2, Bytes)]),
     Schema::new("babylon.incentive.MsgSetWithdrawAddress", &[(1, Bytes), (2, Bytes)]),
 ];
@@ -176,17 +186,22 @@ static IN_ANY: &[Schema] = &[
 /// The schema of the message a type URL names.
 pub(crate) fn of_type_url(type_url: &str) -> Option<&'static Schema> {
     let name = type_url.strip_prefix('/')?;
-    IN_ANY.iter().find(|schema| schema.name == name)
+    in_any().chain(native::WITHOUT_HANDLER.iter().copied()).find(|schema| schema.name == name)
 }
 
-/// The schemas of messages, for tests.
+fn in_any() -> impl Iterator<Item = &'static Schema> {
+    IN_ANY.iter().chain(governance::MESSAGES)
+}
+
+/// The schemas of messages that have a handler, for tests.
 #[cfg(test)]
 pub(crate) fn messages() -> impl Iterator<Item = &'static Schema> {
-    IN_ANY.iter().filter(|schema| schema.name.contains(".Msg"))
+    in_any().filter(|schema| schema.name.contains(".Msg"))
 }
 
 /// Every schema, for tests.
 #[cfg(test)]
 pub(crate) fn all() -> impl Iterator<Item = &'static Schema> {
-    IN_ANY.iter().chain([&TX_RAW, &TX_BODY, &AUTH_INFO])
+    let native = native::WITHOUT_HANDLER.iter().copied();
+    in_any().chain(native).chain([&TX_RAW, &TX_BODY, &AUTH_INFO])
 }

@@ -5,7 +5,7 @@ use crate::{
     app::{
         context::{Ctx, parse_account},
         epochs,
-        staking::records::provider,
+        staking::{lists::is_soft_deleted, records::provider},
     },
     error::{Failure, finality as err, plain, sdk},
     state::{Order, State},
@@ -44,6 +44,9 @@ pub(crate) fn commit_randomness(ctx: &mut Ctx<'_, '_>, msg: &MsgCommitPubRandLis
     let key = FinalityProviderPublicKey::from_slice(&msg.fp_btc_pk);
     let key = key.map_err(|_| crate::error::btcstaking::FP_NOT_FOUND.bare())?;
     provider(ctx.state, &key)?;
+    if ctx.head_rules() && is_soft_deleted(ctx.state, &key)? {
+        return Err(err::FP_DELETED.because(format!("fp_btc_pk_hex: {key}")));
+    }
     let signature = schnorr::Signature::from_slice(&msg.sig)
         .map_err(|_| err::INVALID_RANDOMNESS.because("malformed signature"))?;
     content.signed(key, signature).verify_signature().map_err(refusal)?;

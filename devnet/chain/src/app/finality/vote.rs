@@ -8,7 +8,7 @@ use crate::{
     app::{
         context::{Ctx, parse_account},
         epochs,
-        staking::{provider as staking_provider, records as staking},
+        staking::{lists::is_soft_deleted, provider as staking_provider, records as staking},
     },
     error::{Failure, btcstaking, finality as err, plain, sdk, with_sources},
 };
@@ -80,7 +80,7 @@ fn check_block(ctx: &Ctx<'_, '_>, height: PosHeight) -> Result<IndexedBlock, Fai
     Ok(block)
 }
 
-/// Rows 7 to 10.
+/// Rows 6 to 10.
 fn check_voter(
     ctx: &Ctx<'_, '_>,
     msg: &MsgAddFinalitySig,
@@ -88,6 +88,9 @@ fn check_voter(
 ) -> Result<FinalityProviderPublicKey, Failure> {
     let key =
         FinalityProviderPublicKey::from_slice(&msg.fp_btc_pk).map_err(|_| btcstaking::FP_NOT_FOUND.bare())?;
+    if is_soft_deleted(ctx.state, &key)? {
+        return Err(err::FP_DELETED.because(format!("fp_btc_pk_hex: {key}")));
+    }
     let provider = staking::provider(ctx.state, &key)?;
     if staking_provider::is_slashed(&provider) {
         return Err(btcstaking::FP_ALREADY_SLASHED.because(format!("finality provider {key}")));

@@ -1,7 +1,7 @@
 //! Stake expansion: a new stake that spends an active one (`chain.md` 6.8).
 
 use super::{
-    params,
+    lists, params,
     parse::{Parsed, check_create_delegation, parse, parse_tx},
     records::Stake,
     register::{self, Expansion},
@@ -114,7 +114,7 @@ fn check_same_owner(ctx: &Ctx<'_, '_>, parent: &Stake, parsed: &Parsed) -> Resul
     if ctx.head_rules() && parent.staker()? != parsed.staker {
         return Err(refused("staker BTC key does not match that of the previous delegation"));
     }
-    Ok(())
+    lists::check_not_deleted(ctx, &parsed.provider)
 }
 
 fn check_funding(ctx: &Ctx<'_, '_>, inputs: &Inputs) -> Result<(), Failure> {

@@ -11,6 +11,7 @@ mod evidence;
 mod expand;
 mod inclusion;
 pub(crate) mod index;
+pub(crate) mod lists;
 pub(crate) mod params;
 mod parse;
 pub(crate) mod power_events;

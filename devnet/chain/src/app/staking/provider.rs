@@ -23,7 +23,11 @@ use btc_staking_babylon::{
         },
     },
 };
-use btc_staking_protocol::{keys::FinalityProviderPublicKey, possession::ProofOfPossession, rate::Decimal};
+use btc_staking_protocol::{
+    keys::FinalityProviderPublicKey,
+    possession::{MalformedPossession, ProofOfPossession},
+    rate::Decimal,
+};
 
 /// Seconds between two changes of a commission.
 const COMMISSION_INTERVAL: i64 = 24 * 60 * 60;
@@ -99,8 +103,13 @@ fn check_description(description: Option<&Description>) -> Result<(), Failure> {
 
 /// A proof of possession that is there and well formed.
 pub(super) fn parse_possession(proof: Option<&ProofOfPossessionBTC>) -> Result<ProofOfPossession, Failure> {
-    let proof = decode_possession(proof.ok_or_else(|| plain("empty proof of possession"))?).map_err(plain)?;
-    proof.check_form().map_err(plain)?;
+    let raw = proof.ok_or_else(|| plain("empty proof of possession"))?;
+    let proof = decode_possession(raw).map_err(plain)?;
+    match proof.check_form() {
+        // Address and signature that are there but empty have a form; it is their verification that fails.
+        Err(MalformedPossession::Missing) if !raw.btc_sig.is_empty() => {}
+        checked => checked.map_err(plain)?,
+    }
     Ok(proof)
 }
 

@@ -3,7 +3,7 @@
 use super::{
     expand::parse_padded_txid,
     index::{self, BY_STATUS},
-    params,
+    lists, params,
     records::{BY_PROVIDER, DELEGATIONS, PROVIDERS, corrupt, provider},
     status,
 };
@@ -79,7 +79,10 @@ pub(crate) fn finality_providers(
     height: u64,
     request: QueryFinalityProvidersRequest,
 ) -> Result<QueryFinalityProvidersResponse, Failure> {
-    let keep = |_, record| Ok(Some(provider_response(record, height)));
+    let keep = |key, record| {
+        let soft_deleted = lists::is_soft_deleted(state, &key)?;
+        Ok(Some(FinalityProviderResponse { soft_deleted, ..provider_response(record, height) }))
+    };
     let (finality_providers, pagination) = page(state, &PROVIDERS, &(), request.pagination, keep)?;
     Ok(QueryFinalityProvidersResponse { finality_providers, pagination: Some(pagination) })
 }
@@ -90,8 +93,11 @@ pub(crate) fn finality_provider(
     height: u64,
     request: QueryFinalityProviderRequest,
 ) -> Result<QueryFinalityProviderResponse, Failure> {
-    let record = provider(state, &parse_key(&request.fp_btc_pk_hex)?)?;
-    Ok(QueryFinalityProviderResponse { finality_provider: Some(provider_response(record, height)) })
+    let key = parse_key(&request.fp_btc_pk_hex)?;
+    let record = provider(state, &key)?;
+    let soft_deleted = lists::is_soft_deleted(state, &key)?;
+    let response = FinalityProviderResponse { soft_deleted, ..provider_response(record, height) };
+    Ok(QueryFinalityProviderResponse { finality_provider: Some(response) })
 }
 
 /// A finality provider's key in hex.

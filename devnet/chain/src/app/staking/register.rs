@@ -1,7 +1,7 @@
 //! Registering a delegation, before or after its transaction is on Bitcoin (`chain.md` 6.5 to 6.7).
 
 use super::{
-    events, inclusion, params,
+    events, inclusion, lists, params,
     parse::{Parsed, parse},
     power_events::{self, PowerEvent},
     provider::is_slashed,
@@ -47,7 +47,7 @@ pub(super) fn register(
     check_provider(ctx, parsed)?;
     let (heights, params) = select_params(ctx, parsed)?;
     let checked = check_terms(parsed, &params)?;
-    check_allow_list(ctx, &params)?;
+    lists::check_allowed(ctx, &params, &txid)?;
     if heights.is_none() {
         let extra = params.delegation_creation_base_gas_fee;
         ctx.state.meter().charge(extra, "delegation creation fee")?;
@@ -76,7 +76,7 @@ fn check_provider(ctx: &Ctx<'_, '_>, parsed: &Parsed) -> Result<(), Failure> {
     if is_slashed(&provider(ctx.state, &parsed.provider)?) {
         return Err(err::FP_ALREADY_SLASHED.because(format!("finality provider {}", parsed.provider)));
     }
-    Ok(())
+    lists::check_not_deleted(ctx, &parsed.provider)
 }
 
 type Heights = (BtcHeight, BtcHeight);
@@ -121,14 +121,6 @@ fn terms_refusal(refusal: &DelegationRefusal) -> Failure {
         | R::UnbondingFee { .. } => err::INVALID_UNBONDING_TX,
     };
     registered.because(crate::error::with_sources(refusal))
-}
-
-/// The list of allowed stakes can be filled by genesis and upgrades only; ours is empty.
-fn check_allow_list(ctx: &Ctx<'_, '_>, params: &StakingParams) -> Result<(), Failure> {
-    if ctx.block.height.to_u64() < params.allow_list_expiration_height {
-        return Err(err::INVALID_STAKING_TX.because("staking tx is not in the allow list"));
-    }
-    Ok(())
 }
 
 fn new_record(

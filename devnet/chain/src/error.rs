@@ -7,7 +7,7 @@
 
 mod registered;
 
-pub(crate) use registered::{btcstaking, finality, incentive, lightclient, sdk, staking};
+pub(crate) use registered::{btcstaking, finality, gov, incentive, lightclient, sdk, staking};
 
 use std::fmt;
 use thiserror::Error;
@@ -158,6 +158,10 @@ impl Refusal {
     /// Whether it is this registered error, whatever its words.
     pub(crate) fn is(&self, error: Registered) -> bool {
         (self.codespace, self.code) == (error.codespace, error.code)
+    }
+    /// Whether it ends the transaction rather than a message: a crash, or running out of gas.
+    pub(crate) fn ends_transaction(&self) -> bool {
+        self.form == Form::Panic || self.is(sdk::OUT_OF_GAS)
     }
     /// The refusal as seen by a message of a transaction.
     pub(crate) fn in_message(mut self, index: usize) -> Self {

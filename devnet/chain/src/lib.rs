@@ -8,6 +8,7 @@
 //! | `wire` | strict decoding of transactions | `wire.md` 1 to 3 |
 //! | `node` | the single process: mempool, block production, ledger | `wire.md` 7 |
 //! | `abci` | the application for a real CometBFT, over ABCI 2.0 | |
+//! | `authority` | governance as commands: the messages of the account that genesis names | `chain.md` 4, 10.8 |
 //! | [`load`] | states of any size from a seed, for load tests | |
 //! | `driver` | the application without a node, block by block | |
 //! | `rpc` | CometBFT's RPC over HTTP and WebSocket | `wire.md` 7.2 |
@@ -22,10 +23,9 @@
 //! | section | what | instead |
 //! |---|---|---|
 //! | 3.2, 3.3 | BLS checkpoints and their transactions on Bitcoin | the shortcut of 3.5; the message is unknown (`sdk/2`) |
-//! | 3.4, 12 | native BABY staking | its messages are unknown |
-//! | 4, 10.8 | governance: params updates, resuming finality | params versions come from genesis only |
-//! | 5, 10 | soft-deleted finality providers (`finality/1122`, `btcstaking/1130`) | nothing can delete one |
-//! | 6.7 | the list of allowed stakes | it is empty: while it is in force no stake is accepted |
+//! | 3.4, 12 | native BABY staking | its messages are read and refused with `sdk/6`, the wrapped ones too |
+//! | 4, 10.8 | proposals and votes | the authority signs ordinary transactions: [`AuthorityCommand`]; their events come with them |
+//! | 6.5 | coinbases as staking transactions | refused at registration, not only when they are proven |
 //! | 11.1 | the validators' and native stakers' rewards | kept in the distribution module's account, without events |
 //! | 11.4 | scores of those who stake both coins | zero: their part stays in the costaking module's account |
 //! | 12 | fee grants | there are none to use |
@@ -45,6 +45,7 @@
 
 mod abci;
 mod app;
+mod authority;
 mod driver;
 mod error;
 mod event;
@@ -58,6 +59,7 @@ mod wire;
 
 pub use abci::{AbciConfig, AbciServer, RunningAbciServer};
 pub use app::{MalformedTransaction, check_transaction_form};
+pub use authority::{AuthorityCommand, InvalidCommand};
 pub use driver::{Driver, ExecutedBlock, TxOutcome};
 pub use error::Broken;
 pub use genesis::{

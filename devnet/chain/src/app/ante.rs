@@ -232,9 +232,8 @@ fn set_public_key(
         return Ok(());
     };
     if !simulated && hash160::Hash::hash(public_key).to_byte_array().as_slice() != key {
-        return Err(sdk::INVALID_PUBKEY.because(format!(
-            "pubKey does not match signer address {address} with signer index: {index}"
-        )));
+        return Err(sdk::INVALID_PUBKEY
+            .because(format!("pubKey does not match signer address {address} with signer index: {index}")));
     }
     if account.public_key.is_empty() && !simulated {
         account.public_key.clone_from(public_key);

@@ -14,7 +14,7 @@ use crate::{
     genesis::Genesis,
     state::{State, Table},
 };
-use btc_staking_babylon::proto::Timestamp;
+use btc_staking_babylon::proto::{Timestamp, epoching::ExecuteGas};
 use btc_staking_protocol::height::{Epoch, PosHeight};
 use prost::Message;
 
@@ -31,7 +31,23 @@ pub(crate) struct EpochParams {
     pub(crate) checkpoint_tag: String,
     #[prost(uint64, tag = "4")]
     pub(crate) interval: u64,
+    /// Gas of queued messages of native staking, which this chain has none of.
+    #[prost(message, optional, tag = "5")]
+    pub(crate) execute_gas: Option<ExecuteGas>,
+    /// Least amount of such a message.
+    #[prost(uint64, tag = "6")]
+    pub(crate) min_amount: u64,
 }
+
+/// The reference's defaults.
+const EXECUTE_GAS: ExecuteGas = ExecuteGas {
+    delegate: 130_000,
+    undelegate: 88_000,
+    begin_redelegate: 220_000,
+    cancel_unbonding_delegation: 20_500,
+    edit_validator: 61_000,
+    create_validator: 60_000,
+};
 
 /// What was recorded when an epoch ended.
 #[derive(Clone, PartialEq, Message)]
@@ -59,8 +75,15 @@ pub(crate) fn init(state: &mut State<'_>, genesis: &Genesis) -> Result<(), Failu
         finalization_timeout: genesis.finalization_timeout.to_u32(),
         checkpoint_tag: genesis.checkpoint_tag.clone(),
         interval: genesis.epoch_interval,
+        execute_gas: Some(EXECUTE_GAS),
+        min_amount: 1,
     };
-    PARAMS.put(state, &(), &params)
+    set_params(state, &params)
+}
+
+/// Replaces the parameters.
+pub(crate) fn set_params(state: &mut State<'_>, params: &EpochParams) -> Result<(), Failure> {
+    PARAMS.put(state, &(), params)
 }
 
 /// The parameters.

@@ -8,7 +8,7 @@ use super::{
     tx::Tx,
 };
 use crate::{
-    error::{Broken, Failure, Form, Refusal, sdk},
+    error::{Broken, Failure, Refusal, sdk},
     event::Event,
     state::{Meter, State, Writes},
     wire::messages::Msg,
@@ -211,7 +211,7 @@ fn run_messages(
 /// A crash and running out of gas end the transaction, not the message: their logs do not name one.
 fn in_message(failure: Failure, index: usize) -> Failure {
     match failure {
-        Failure::Refused(refusal) if refusal.form == Form::Panic || refusal.is(sdk::OUT_OF_GAS) => refusal.into(),
+        Failure::Refused(refusal) if refusal.ends_transaction() => refusal.into(),
         Failure::Refused(refusal) => refusal.in_message(index).into(),
         Failure::Broken(broken) => broken.into(),
     }

@@ -25,6 +25,7 @@ pub(crate) mod epochs;
 mod execute;
 pub(crate) mod finality;
 mod founding;
+mod governance;
 pub(crate) mod incentive;
 pub(crate) mod light_client;
 mod mint;

@@ -1,6 +1,6 @@
 //! From a message to the module that handles it.
 
-use super::{bank, context::Ctx, finality, incentive, light_client, staking};
+use super::{bank, context::Ctx, finality, governance, incentive, light_client, staking};
 use crate::{
     error::{Failure, sdk},
     wire::messages::Msg,
@@ -24,6 +24,10 @@ pub(crate) fn check_message(msg: &Msg) -> Result<(), Failure> {
         Msg::InsertHeaders(msg) => light_client::check_insert_headers(msg),
         // The reference checks these in the handler.
         Msg::WithdrawReward(_) | Msg::SetWithdrawAddress(_) => Ok(()),
+        Msg::UpdateStakingParams(msg) => governance::check_staking_params(msg),
+        Msg::UpdateCheckpointParams(msg) => governance::check_checkpoint_params(msg),
+        Msg::ResumeFinality(msg) => governance::check_resume(msg),
+        Msg::UpdateFinalityParams(_) | Msg::UpdateLightClientParams(_) | Msg::UpdateEpochParams(_) => Ok(()),
         Msg::WithoutHandler(_) => Ok(()),
     }
 }
@@ -58,6 +62,12 @@ pub(crate) fn check_outside_blocks(ctx: &Ctx<'_, '_>, msg: &Msg) -> Result<(), F
         | Msg::Unjail(_)
         | Msg::WithdrawReward(_)
         | Msg::SetWithdrawAddress(_)
+        | Msg::UpdateStakingParams(_)
+        | Msg::UpdateFinalityParams(_)
+        | Msg::UpdateCheckpointParams(_)
+        | Msg::UpdateLightClientParams(_)
+        | Msg::UpdateEpochParams(_)
+        | Msg::ResumeFinality(_)
         | Msg::WithoutHandler(_) => Ok(()),
     }
 }
@@ -80,6 +90,12 @@ pub(crate) fn execute(ctx: &mut Ctx<'_, '_>, msg: &Msg) -> Result<(), Failure> {
         Msg::InsertHeaders(msg) => light_client::insert_headers(ctx, msg),
         Msg::WithdrawReward(msg) => incentive::withdraw(ctx, msg),
         Msg::SetWithdrawAddress(msg) => incentive::set_withdraw_address(ctx, msg),
+        Msg::UpdateStakingParams(msg) => governance::update_staking_params(ctx, msg),
+        Msg::UpdateFinalityParams(msg) => governance::update_finality_params(ctx, msg),
+        Msg::UpdateCheckpointParams(msg) => governance::update_checkpoint_params(ctx, msg),
+        Msg::UpdateLightClientParams(msg) => governance::update_light_client_params(ctx, msg),
+        Msg::UpdateEpochParams(msg) => governance::update_epoch_params(ctx, msg),
+        Msg::ResumeFinality(msg) => governance::resume_finality(ctx, msg),
         Msg::WithoutHandler(_) => check_handled(msg),
     }
 }

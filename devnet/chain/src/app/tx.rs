@@ -10,6 +10,7 @@ use crate::{
     },
 };
 use btc_staking_babylon::proto::{Any, Timestamp};
+use btc_staking_protocol::keys::AccountAddress;
 use cosmrs::proto::cosmos::{
     crypto::secp256k1::PubKey,
     tx::{
@@ -17,7 +18,6 @@ use cosmrs::proto::cosmos::{
         v1beta1::{AuthInfo, Fee, SignDoc, SignerInfo, TxRaw, mode_info::Sum},
     },
 };
-use btc_staking_protocol::keys::AccountAddress;
 use prost::Message;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;

@@ -138,6 +138,15 @@ pub(crate) mod lightclient {
     pub(crate) const KNOWN_HEADER: Registered = e(1108, "fork start with known header");
 }
 
+/// Errors of governance.
+pub(crate) mod gov {
+    use crate::error::Registered;
+
+    pub(crate) const INVALID_MESSAGE: Registered = Registered::new("gov", 12, "invalid proposal message");
+    pub(crate) const INVALID_SIGNER: Registered =
+        Registered::new("gov", 13, "expected gov account as only signer for proposal message");
+}
+
 /// Errors of `incentive` (`wire.md` 4.6).
 pub(crate) mod incentive {
     use crate::error::Registered;

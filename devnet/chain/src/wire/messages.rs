@@ -3,11 +3,26 @@
 use super::schema::native;
 use btc_staking_babylon::proto::{
     Any,
-    btclightclient::{MsgInsertHeaders, MsgInsertHeadersResponse},
-    btcstaking::*,
+    btccheckpoint::{
+        MsgUpdateParams as MsgUpdateCheckpointParams,
+        MsgUpdateParamsResponse as MsgUpdateCheckpointParamsResponse,
+    },
+    btclightclient::{
+        MsgInsertHeaders, MsgInsertHeadersResponse, MsgUpdateParams as MsgUpdateLightClientParams,
+        MsgUpdateParamsResponse as MsgUpdateLightClientParamsResponse,
+    },
+    btcstaking::{
+        MsgUpdateParams as MsgUpdateStakingParams, MsgUpdateParamsResponse as MsgUpdateStakingParamsResponse,
+        *,
+    },
+    epoching::{
+        MsgUpdateParams as MsgUpdateEpochParams, MsgUpdateParamsResponse as MsgUpdateEpochParamsResponse,
+    },
     finality::{
         MsgAddFinalitySig, MsgAddFinalitySigResponse, MsgCommitPubRandList, MsgCommitPubRandListResponse,
-        MsgUnjailFinalityProvider, MsgUnjailFinalityProviderResponse,
+        MsgResumeFinalityProposal, MsgResumeFinalityProposalResponse, MsgUnjailFinalityProvider,
+        MsgUnjailFinalityProviderResponse, MsgUpdateParams as MsgUpdateFinalityParams,
+        MsgUpdateParamsResponse as MsgUpdateFinalityParamsResponse,
     },
     incentive::{
         MsgSetWithdrawAddress, MsgSetWithdrawAddressResponse, MsgWithdrawReward, MsgWithdrawRewardResponse,
@@ -117,5 +132,11 @@ messages! {
     Unjail => MsgUnjailFinalityProvider, MsgUnjailFinalityProviderResponse, signer, "finality", Kept;
     InsertHeaders => MsgInsertHeaders, MsgInsertHeadersResponse, signer, "btclightclient", Refundable;
     WithdrawReward => MsgWithdrawReward, MsgWithdrawRewardResponse, address, "incentive", Kept;
+    UpdateStakingParams => MsgUpdateStakingParams, MsgUpdateStakingParamsResponse, authority, "btcstaking", Kept;
+    UpdateFinalityParams => MsgUpdateFinalityParams, MsgUpdateFinalityParamsResponse, authority, "finality", Kept;
+    UpdateCheckpointParams => MsgUpdateCheckpointParams, MsgUpdateCheckpointParamsResponse, authority, "btccheckpoint", Kept;
+    UpdateLightClientParams => MsgUpdateLightClientParams, MsgUpdateLightClientParamsResponse, authority, "btclightclient", Kept;
+    UpdateEpochParams => MsgUpdateEpochParams, MsgUpdateEpochParamsResponse, authority, "epoching", Kept;
+    ResumeFinality => MsgResumeFinalityProposal, MsgResumeFinalityProposalResponse, authority, "finality", Kept;
     SetWithdrawAddress => MsgSetWithdrawAddress, MsgSetWithdrawAddressResponse, delegator_address, "incentive", Kept;
 }

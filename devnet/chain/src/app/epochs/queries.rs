@@ -39,11 +39,8 @@ pub(crate) fn epoch_params(
     state: &State<'_>,
     _: ep::QueryParamsRequest,
 ) -> Result<ep::QueryParamsResponse, Failure> {
-    let params = ep::Params {
-        epoch_interval: params(state)?.interval,
-        execute_gas: Some(ep::ExecuteGas::default()),
-        min_amount: 1,
-    };
+    let EpochParams { interval: epoch_interval, execute_gas, min_amount, .. } = params(state)?;
+    let params = ep::Params { epoch_interval, execute_gas, min_amount };
     Ok(ep::QueryParamsResponse { params: Some(params) })
 }
 

@@ -14,7 +14,7 @@ use crate::{
             records::{PROVIDERS, provider},
         },
     },
-    error::Failure,
+    error::{Failure, plain},
     state::Order,
 };
 use btc_staking_babylon::{
@@ -107,6 +107,21 @@ fn rounded_share(window: u64, fraction: Decimal) -> u64 {
     u64::try_from(whole + u128::from(up)).unwrap_or(u64::MAX)
 }
 
+/// Jails a finality provider because the authority decided so.
+///
+/// # Errors
+/// A plain error when it was never active.
+pub(super) fn jail_by_decision(
+    ctx: &mut Ctx<'_, '_>,
+    key: &FinalityProviderPublicKey,
+) -> Result<(), Failure> {
+    let params = params(ctx.state)?;
+    let info = SIGNING_INFO.get(ctx.state, key)?;
+    let info =
+        info.ok_or_else(|| plain(format!("the signing info of finality provider {key} is not created")))?;
+    jail(ctx, &params, key, info)
+}
+
 fn jail(
     ctx: &mut Ctx<'_, '_>,
     params: &Params,
@@ -119,8 +134,8 @@ fn jail(
     let tip = light_client::tip_height(ctx.state)?;
     power_events::record(ctx.state, tip, PowerEvent::Jailed(*key))?;
     ctx.emit(events::jailed(key));
-    let duration = params.jail_duration.as_ref().map_or(0, |duration| duration.seconds);
-    let until: BlockTime = ctx.block.time.plus_seconds(duration);
+    let (seconds, nanos) = params.jail_duration.as_ref().map_or((0, 0), |time| (time.seconds, time.nanos));
+    let until: BlockTime = ctx.block.time.plus_seconds(seconds).plus_nanos(nanos.into());
     info.jailed_until = Some(until.to_proto());
     info.missed_blocks_counter = 0;
     MISSED.delete(ctx.state, key)?;

@@ -6,6 +6,7 @@ pub(crate) mod power;
 pub(crate) mod queries;
 mod randomness;
 pub(crate) mod records;
+pub(crate) mod resume;
 mod rewards;
 mod tally;
 mod unjail;

@@ -141,10 +141,19 @@ fn distribute(ctx: &Ctx<'_, '_>, old: &Distribution, changes: &Changes) -> Resul
         let key = stored_key(&ranked.key)?;
         ranked.timestamped = randomness::usable_at(ctx.state, &key, ctx.block.height)?.is_some();
     }
-    providers.sort_by(|a, b| rank(a).cmp(&rank(b)));
-    let max = usize::try_from(params(ctx.state)?.max_active_finality_providers).unwrap_or(usize::MAX);
-    let active = providers.iter().take(max).take_while(|ranked| ranked.may_be_active()).count();
-    Ok(Distribution { active: u32::try_from(active).unwrap_or(u32::MAX), providers })
+    let mut distribution = Distribution { providers, active: 0 };
+    distribution.rank(params(ctx.state)?.max_active_finality_providers);
+    Ok(distribution)
+}
+
+impl Distribution {
+    /// Steps 8 and 9: ranks everyone, at most `slots` of them active.
+    pub(super) fn rank(&mut self, slots: u32) {
+        self.providers.sort_by(|a, b| rank(a).cmp(&rank(b)));
+        let slots = usize::try_from(slots).unwrap_or(usize::MAX);
+        let active = self.providers.iter().take(slots).take_while(|ranked| ranked.may_be_active()).count();
+        self.active = u32::try_from(active).unwrap_or(u32::MAX);
+    }
 }
 
 fn carried_over(old: &Distribution, changes: &Changes) -> Result<Vec<Ranked>, Failure> {
@@ -238,12 +247,13 @@ fn announce(ctx: &mut Ctx<'_, '_>, old: &Distribution, new: &Distribution) -> Re
     Ok(())
 }
 
-fn keys(ranked: &[Ranked]) -> Result<BTreeSet<Key>, Broken> {
+/// The keys of some finality providers, in order.
+pub(super) fn keys(ranked: &[Ranked]) -> Result<BTreeSet<Key>, Broken> {
     ranked.iter().map(|ranked| stored_key(&ranked.key)).collect()
 }
 
 /// A full window of grace; what was missed before is not forgotten.
-fn start_signing(ctx: &mut Ctx<'_, '_>, key: &Key) -> Result<(), Failure> {
+pub(super) fn start_signing(ctx: &mut Ctx<'_, '_>, key: &Key) -> Result<(), Failure> {
     let mut info = SIGNING_INFO.get(ctx.state, key)?.unwrap_or_else(|| FinalityProviderSigningInfo {
         fp_btc_pk: key.to_bytes().to_vec(),
         ..Default::default()

@@ -106,6 +106,11 @@ pub(crate) fn params(state: &State<'_>) -> Result<Params, Failure> {
     Ok(PARAMS.get(state, &())?.ok_or_else(|| corrupt("parameters are missing"))?)
 }
 
+/// Replaces the parameters.
+pub(crate) fn set_params(state: &mut State<'_>, params: &Params) -> Result<(), Failure> {
+    PARAMS.put(state, &(), params)
+}
+
 /// A stored 32-byte value.
 pub(crate) fn array(bytes: &[u8]) -> Result<[u8; 32], Broken> {
     bytes.try_into().map_err(|_| corrupt("value has not 32 bytes"))

@@ -5,9 +5,9 @@ use crate::{
     app::context::{Ctx, parse_account},
     error::{Failure, btcstaking as err, plain},
 };
+use bitcoin::secp256k1::constants::CURVE_ORDER;
 use btc_staking_babylon::proto::btcstaking::MsgSelectiveSlashingEvidence;
 use btc_staking_crypto::key::SigningKey;
-use bitcoin::secp256k1::constants::CURVE_ORDER;
 use btc_staking_protocol::keys::FinalityProviderPublicKey;
 
 /// Stateless form.

@@ -15,7 +15,7 @@ use bitcoin::{OutPoint, TxOut, Txid, consensus, hashes::Hash};
 use btc_staking_babylon::proto::btcstaking::{
     BTCDelegationStatus, MsgBtcStakeExpand, MsgCreateBTCDelegation, StakeExpansion,
 };
-use btc_staking_protocol::delegation::ExpansionRequest;
+use btc_staking_protocol::{delegation::ExpansionRequest, keys::CovenantPublicKey};
 
 /// Rows 1 to 7.
 pub(crate) fn check_expand(msg: &MsgBtcStakeExpand) -> Result<(), Failure> {
@@ -149,10 +149,12 @@ fn check_amounts(
 
 /// Row 18: enough members of the parent's committee are still members.
 fn check_committees(ctx: &Ctx<'_, '_>, parent: &Stake) -> Result<(), Failure> {
-    let now = params::at(ctx.state, light_client::tip_height(ctx.state)?)?;
+    let tip = light_client::tip_height(ctx.state)?;
+    let now = params::find_at(ctx.state, tip)?;
+    let (_, now) = now.ok_or_else(|| plain(format!("no params version for btc height {tip}")))?;
     let before = parent.params(ctx.state)?;
-    let common =
-        before.covenant_committee.keys().iter().filter(|key| now.covenant_committee.contains(key)).count();
+    let stays = |key: &&CovenantPublicKey| now.covenant_pks.iter().any(|member| **member == key.to_bytes());
+    let common = before.covenant_committee.keys().iter().filter(stays).count();
     let quorum = usize::try_from(before.covenant_committee.quorum()).unwrap_or(usize::MAX);
     if common < quorum {
         return Err(plain(format!(

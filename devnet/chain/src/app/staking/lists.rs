@@ -50,8 +50,9 @@ pub(super) fn check_not_deleted(ctx: &Ctx<'_, '_>, key: &FinalityProviderPublicK
 pub(super) fn check_allowed(ctx: &Ctx<'_, '_>, params: &StakingParams, txid: &Txid) -> Result<(), Failure> {
     let in_force = ctx.block.height.to_u64() < params.allow_list_expiration_height;
     if in_force && !ALLOWED.has(ctx.state, txid)? {
-        return Err(err::INVALID_STAKING_TX
-            .because(format!("staking tx hash: {txid}, is not in the allow list")));
+        return Err(
+            err::INVALID_STAKING_TX.because(format!("staking tx hash: {txid}, is not in the allow list"))
+        );
     }
     Ok(())
 }

@@ -153,9 +153,11 @@ pub(crate) fn create(ctx: &mut Ctx<'_, '_>, msg: &MsgCreateFinalityProvider) -> 
 
 fn check_floor(ctx: &Ctx<'_, '_>, rate: Dec) -> Result<(), Failure> {
     let floor = params::latest(ctx.state)?.min_commission_rate;
-    if rate < Dec::from(floor) {
+    let floor = Dec::parse(&floor).unwrap_or(Dec::ZERO);
+    if rate < floor {
         return Err(err::COMMISSION_LT_MIN_RATE.because(format!(
-            "cannot set finality provider commission to less than minimum rate of {floor}"
+            "cannot set finality provider commission to less than minimum rate of {}",
+            floor.to_decimal()
         )));
     }
     Ok(())

@@ -12,31 +12,23 @@ use crate::{
         light_client,
         page::{page, page_of_all},
     },
-    error::{Broken, Failure, btcstaking as err, plain},
+    error::{Failure, btcstaking as err, plain},
     state::{Order, State, successor},
 };
 use bitcoin::Txid;
-use btc_staking_babylon::{
-    convert::params::encode_staking_params,
-    proto::{PageRequest, PageResponse, btcstaking::*},
-};
+use btc_staking_babylon::proto::{PageRequest, PageResponse, btcstaking::*};
 use btc_staking_protocol::{
     height::BtcHeight,
     keys::{FinalityProviderPublicKey, StakerPublicKey},
-    params::{ParamsVersion, StakingParams},
+    params::ParamsVersion,
 };
-
-fn wire_params(params: &StakingParams) -> Result<Params, Failure> {
-    encode_staking_params(params)
-        .map_err(|err| Broken::Corrupt { table: "params versions", reason: err.to_string() }.into())
-}
 
 /// The newest version.
 pub(crate) fn latest_params(
     state: &State<'_>,
     _: QueryParamsRequest,
 ) -> Result<QueryParamsResponse, Failure> {
-    Ok(QueryParamsResponse { params: Some(wire_params(&params::latest(state)?)?) })
+    Ok(QueryParamsResponse { params: Some(params::latest(state)?) })
 }
 
 /// All versions.
@@ -58,7 +50,7 @@ pub(crate) fn params_by_version(
     let params = params::find(state, ParamsVersion(request.version))?;
     let params =
         params.ok_or_else(|| err::PARAMS_NOT_FOUND.because(format!("version {}", request.version)))?;
-    Ok(QueryParamsByVersionResponse { params: Some(wire_params(&params)?) })
+    Ok(QueryParamsByVersionResponse { params: Some(params) })
 }
 
 /// The version that applies at a Bitcoin height.
@@ -66,11 +58,10 @@ pub(crate) fn params_by_height(
     state: &State<'_>,
     request: QueryParamsByBTCHeightRequest,
 ) -> Result<QueryParamsByBTCHeightResponse, Failure> {
-    let params = params::find_at(state, BtcHeight::new(request.btc_height))?;
-    let params =
-        params.ok_or_else(|| err::PARAMS_NOT_FOUND.because(format!("btc height {}", request.btc_height)))?;
-    let version = params.version.0;
-    Ok(QueryParamsByBTCHeightResponse { params: Some(wire_params(&params)?), version })
+    let found = params::find_at(state, BtcHeight::new(request.btc_height))?;
+    let (version, params) =
+        found.ok_or_else(|| err::PARAMS_NOT_FOUND.because(format!("btc height {}", request.btc_height)))?;
+    Ok(QueryParamsByBTCHeightResponse { params: Some(params), version: version.0 })
 }
 
 /// All finality providers in key order.

@@ -13,7 +13,7 @@ use crate::{
         context::{Ctx, parse_account},
         light_client,
     },
-    error::{Failure, Registered, btcstaking as err, plain, sdk},
+    error::{Failure, Registered, btcstaking as err, plain},
 };
 use bitcoin::Transaction;
 use btc_staking_babylon::proto::btcstaking::{
@@ -155,7 +155,7 @@ fn conclude(
 /// What another rule refused, as a refusal of the report. Running out of gas ends the transaction, whoever notices.
 fn in_undelegation(failure: Failure) -> Failure {
     match failure {
-        Failure::Refused(refusal) if refusal.is(sdk::OUT_OF_GAS) => Failure::Refused(refusal),
+        Failure::Refused(refusal) if refusal.ends_transaction() => Failure::Refused(refusal),
         Failure::Refused(refusal) => REFUSED.because(refusal.log),
         Failure::Broken(broken) => broken.into(),
     }
@@ -164,6 +164,7 @@ fn in_undelegation(failure: Failure) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::sdk;
 
     #[test]
     fn a_refusal_within_a_report_gets_its_code_but_running_out_of_gas_keeps_its_own() {

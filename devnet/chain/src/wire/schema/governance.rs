@@ -28,15 +28,7 @@ static STAKING: Schema = Schema::new(
 );
 static FINALITY: Schema = Schema::new(
     "babylon.finality.v1.Params",
-    &[
-        (1, Varint),
-        (2, Varint),
-        (3, Varint),
-        (4, Decimal),
-        (5, Varint),
-        (6, Message(&DURATION)),
-        (7, Varint),
-    ],
+    &[(1, Varint), (2, Varint), (3, Varint), (4, Decimal), (5, Varint), (6, Message(&DURATION)), (7, Varint)],
 );
 static CHECKPOINT: Schema =
     Schema::new("babylon.btccheckpoint.v1.Params", &[(1, Varint), (2, Varint), (3, Bytes)]);

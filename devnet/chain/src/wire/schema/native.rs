@@ -51,7 +51,6 @@ static CANCEL_UNBONDING: Schema = Schema::new(
 static UPDATE_PARAMS: Schema =
     Schema::new("cosmos.staking.v1beta1.MsgUpdateParams", &[(1, Bytes), (2, Message(&PARAMS))]);
 
-
 /// The messages without a handler.
 pub(crate) static WITHOUT_HANDLER: &[&Schema] = &[
     &CREATE_VALIDATOR,
@@ -64,7 +63,10 @@ pub(crate) static WITHOUT_HANDLER: &[&Schema] = &[
     &Schema::new("babylon.epoching.v1.MsgWrappedDelegate", &[(1, Message(&DELEGATE))]),
     &Schema::new("babylon.epoching.v1.MsgWrappedUndelegate", &[(1, Message(&UNDELEGATE))]),
     &Schema::new("babylon.epoching.v1.MsgWrappedBeginRedelegate", &[(1, Message(&REDELEGATE))]),
-    &Schema::new("babylon.epoching.v1.MsgWrappedCancelUnbondingDelegation", &[(1, Message(&CANCEL_UNBONDING))]),
+    &Schema::new(
+        "babylon.epoching.v1.MsgWrappedCancelUnbondingDelegation",
+        &[(1, Message(&CANCEL_UNBONDING))],
+    ),
     &Schema::new("babylon.epoching.v1.MsgWrappedEditValidator", &[(1, Message(&EDIT_VALIDATOR))]),
     &Schema::new("babylon.epoching.v1.MsgWrappedStakingUpdateParams", &[(1, Message(&UPDATE_PARAMS))]),
     &Schema::new(

@@ -1,0 +1,100 @@
+//! Resuming finality after too many finality providers stopped voting (`chain.md` 10.8).
+//!
+//! The named ones go to jail and lose their power at every height since the one where finality halted, so that the votes
+//! of the others suffice. Whoever takes their places in the caches becomes active, but gets no entry in the power tables
+//! of those heights.
+
+use super::{
+    liveness, power,
+    records::{ACTIVATED, DISTRIBUTION, Distribution, LAST_TABLE, POWER, VOTES, params, stored_key},
+};
+use crate::{
+    app::{
+        context::Ctx,
+        staking::{events as status_events, provider::is_slashed, records::provider},
+    },
+    error::{Failure, panicked, plain},
+};
+use btc_staking_babylon::proto::btcstaking::FinalityProviderStatus as Status;
+use btc_staking_protocol::{height::PosHeight, keys::FinalityProviderPublicKey as Key};
+use std::collections::BTreeSet;
+
+/// Jails finality providers that did not vote at `halted` and takes their power from there on.
+///
+/// # Errors
+/// Plain errors for a height below the activation or ahead, for one who voted there, is unknown or was never active; a
+/// crash for a height whose cache is gone.
+pub(crate) fn resume(ctx: &mut Ctx<'_, '_>, keys: &[Key], halted: u64) -> Result<(), Failure> {
+    check_height(ctx, halted)?;
+    for key in keys {
+        check_absent(ctx, key, PosHeight::new(halted))?;
+        let record = provider(ctx.state, key)?;
+        if !is_slashed(&record) && !record.jailed {
+            liveness::jail_by_decision(ctx, key)?;
+        }
+    }
+    let listed: BTreeSet<Key> = keys.iter().copied().collect();
+    (halted..=ctx.block.height.to_u64()).try_for_each(|height| demote(ctx, PosHeight::new(height), &listed))
+}
+
+fn check_height(ctx: &Ctx<'_, '_>, halted: u64) -> Result<(), Failure> {
+    let activation = params(ctx.state)?.finality_activation_height;
+    if halted < activation {
+        return Err(plain(format!(
+            "finality halting height {halted} cannot be lower than finality activation height {activation}"
+        )));
+    }
+    let now = ctx.block.height;
+    if halted > now.to_u64() {
+        return Err(plain(format!(
+            "finality halting height {halted} is in the future, current height {now}"
+        )));
+    }
+    Ok(())
+}
+
+fn check_absent(ctx: &Ctx<'_, '_>, key: &Key, halted: PosHeight) -> Result<(), Failure> {
+    if VOTES.has(ctx.state, &(halted, *key))? {
+        return Err(plain(format!("the finality provider {key} has voted for height {halted}")));
+    }
+    Ok(())
+}
+
+/// Takes the power of the listed at one height, and ranks the others anew among as many active ones.
+fn demote(ctx: &mut Ctx<'_, '_>, height: PosHeight, listed: &BTreeSet<Key>) -> Result<(), Failure> {
+    let old = DISTRIBUTION.get(ctx.state, &height)?;
+    let old =
+        old.ok_or_else(|| panicked("runtime error: invalid memory address or nil pointer dereference"))?;
+    let mut new = old.clone();
+    for ranked in &mut new.providers {
+        let key = stored_key(&ranked.key)?;
+        if listed.contains(&key) {
+            ranked.jailed = true;
+            POWER.put(ctx.state, &(height, key), &0)?;
+            note_table(ctx, height)?;
+        }
+    }
+    new.rank(old.active);
+    for key in newly_active(&old, &new)? {
+        power::start_signing(ctx, &key)?;
+        ctx.emit(status_events::provider_status(&key, Status::Active));
+    }
+    DISTRIBUTION.put(ctx.state, &height, &new)
+}
+
+/// An entry without power still makes a table.
+fn note_table(ctx: &mut Ctx<'_, '_>, height: PosHeight) -> Result<(), Failure> {
+    let height = height.to_u64();
+    if ACTIVATED.get(ctx.state, &())?.is_none_or(|first| height < first) {
+        ACTIVATED.put(ctx.state, &(), &height)?;
+    }
+    if LAST_TABLE.get(ctx.state, &())?.is_none_or(|last| height > last) {
+        LAST_TABLE.put(ctx.state, &(), &height)?;
+    }
+    Ok(())
+}
+
+fn newly_active(old: &Distribution, new: &Distribution) -> Result<BTreeSet<Key>, Failure> {
+    let before = power::keys(old.active())?;
+    Ok(power::keys(new.active())?.difference(&before).copied().collect())
+}

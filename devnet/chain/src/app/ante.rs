@@ -127,8 +127,11 @@ fn fee_amount(tx: &Tx, simulated: bool) -> Result<u64, Failure> {
     }
     let shown = tx.fee.amount.iter().map(|coin| format!("{}{}", coin.amount, coin.denom));
     let shown = shown.collect::<Vec<_>>().join(",");
+    if shown.is_empty() {
+        return Err(plain("empty coins: invalid fee"));
+    }
     let Some(amount) = bank::one_base_coin(&tx.fee.amount) else {
-        return Err(plain(format!("invalid fee: {shown:?}, exactly one coin of {DENOM} is accepted")));
+        return Err(plain(format!("only {DENOM} denom is allowed. Got: {shown}: invalid fee")));
     };
     let required = min_fee(tx.fee.gas_limit);
     if amount < required {
@@ -154,7 +157,7 @@ fn check_grant(tx: &Tx, payer: &str) -> Result<(), Failure> {
 pub(crate) fn check_granter(tx: &Tx) -> Result<(), Failure> {
     match foreign_granter(tx, tx.fee_payer()) {
         Some(_) if tx.only_refundable_kinds() => {
-            Err(plain("fee grants are not allowed for transactions whose fee is refunded"))
+            Err(plain("it is not possible to use a fee grant in a refundable transaction"))
         }
         Some(_) | None => Ok(()),
     }

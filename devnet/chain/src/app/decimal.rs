@@ -23,6 +23,11 @@ impl Dec {
         self.0 < 0
     }
 
+    /// Sum, saturating.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
     /// Absolute difference.
     pub(crate) fn distance(self, other: Self) -> Self {
         Self(i128::try_from(self.0.abs_diff(other.0)).unwrap_or(i128::MAX))

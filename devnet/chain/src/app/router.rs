@@ -27,7 +27,11 @@ pub(crate) fn check_message(msg: &Msg) -> Result<(), Failure> {
         Msg::UpdateStakingParams(msg) => governance::check_staking_params(msg),
         Msg::UpdateCheckpointParams(msg) => governance::check_checkpoint_params(msg),
         Msg::ResumeFinality(msg) => governance::check_resume(msg),
-        Msg::UpdateFinalityParams(_) | Msg::UpdateLightClientParams(_) | Msg::UpdateEpochParams(_) => Ok(()),
+        Msg::UpdateFinalityParams(_)
+        | Msg::UpdateLightClientParams(_)
+        | Msg::UpdateEpochParams(_)
+        | Msg::UpdateIncentiveParams(_)
+        | Msg::UpdateCostakingParams(_) => Ok(()),
         Msg::WithoutHandler(_) => Ok(()),
     }
 }
@@ -68,6 +72,8 @@ pub(crate) fn check_outside_blocks(ctx: &Ctx<'_, '_>, msg: &Msg) -> Result<(), F
         | Msg::UpdateLightClientParams(_)
         | Msg::UpdateEpochParams(_)
         | Msg::ResumeFinality(_)
+        | Msg::UpdateIncentiveParams(_)
+        | Msg::UpdateCostakingParams(_)
         | Msg::WithoutHandler(_) => Ok(()),
     }
 }
@@ -95,6 +101,8 @@ pub(crate) fn execute(ctx: &mut Ctx<'_, '_>, msg: &Msg) -> Result<(), Failure> {
         Msg::UpdateCheckpointParams(msg) => governance::update_checkpoint_params(ctx, msg),
         Msg::UpdateLightClientParams(msg) => governance::update_light_client_params(ctx, msg),
         Msg::UpdateEpochParams(msg) => governance::update_epoch_params(ctx, msg),
+        Msg::UpdateIncentiveParams(msg) => governance::update_incentive_params(ctx, msg),
+        Msg::UpdateCostakingParams(msg) => governance::update_costaking_params(ctx, msg),
         Msg::ResumeFinality(msg) => governance::resume_finality(ctx, msg),
         Msg::WithoutHandler(_) => check_handled(msg),
     }

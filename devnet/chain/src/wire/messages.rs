@@ -15,6 +15,10 @@ use btc_staking_babylon::proto::{
         MsgUpdateParams as MsgUpdateStakingParams, MsgUpdateParamsResponse as MsgUpdateStakingParamsResponse,
         *,
     },
+    costaking::{
+        MsgUpdateParams as MsgUpdateCostakingParams,
+        MsgUpdateParamsResponse as MsgUpdateCostakingParamsResponse,
+    },
     epoching::{
         MsgUpdateParams as MsgUpdateEpochParams, MsgUpdateParamsResponse as MsgUpdateEpochParamsResponse,
     },
@@ -25,7 +29,9 @@ use btc_staking_babylon::proto::{
         MsgUpdateParamsResponse as MsgUpdateFinalityParamsResponse,
     },
     incentive::{
-        MsgSetWithdrawAddress, MsgSetWithdrawAddressResponse, MsgWithdrawReward, MsgWithdrawRewardResponse,
+        MsgSetWithdrawAddress, MsgSetWithdrawAddressResponse, MsgUpdateParams as MsgUpdateIncentiveParams,
+        MsgUpdateParamsResponse as MsgUpdateIncentiveParamsResponse, MsgWithdrawReward,
+        MsgWithdrawRewardResponse,
     },
 };
 use cosmrs::proto::cosmos::bank::v1beta1::{MsgSend, MsgSendResponse};
@@ -136,6 +142,8 @@ messages! {
     UpdateFinalityParams => MsgUpdateFinalityParams, MsgUpdateFinalityParamsResponse, authority, "finality", Kept;
     UpdateCheckpointParams => MsgUpdateCheckpointParams, MsgUpdateCheckpointParamsResponse, authority, "btccheckpoint", Kept;
     UpdateLightClientParams => MsgUpdateLightClientParams, MsgUpdateLightClientParamsResponse, authority, "btclightclient", Kept;
+    UpdateIncentiveParams => MsgUpdateIncentiveParams, MsgUpdateIncentiveParamsResponse, authority, "incentive", Kept;
+    UpdateCostakingParams => MsgUpdateCostakingParams, MsgUpdateCostakingParamsResponse, authority, "costaking", Kept;
     UpdateEpochParams => MsgUpdateEpochParams, MsgUpdateEpochParamsResponse, authority, "epoching", Kept;
     ResumeFinality => MsgResumeFinalityProposal, MsgResumeFinalityProposalResponse, authority, "finality", Kept;
     SetWithdrawAddress => MsgSetWithdrawAddress, MsgSetWithdrawAddressResponse, delegator_address, "incentive", Kept;

@@ -7,6 +7,7 @@
 use super::{
     liveness, power,
     records::{ACTIVATED, DISTRIBUTION, Distribution, LAST_TABLE, POWER, VOTES, params, stored_key},
+    rewards,
 };
 use crate::{
     app::{
@@ -75,11 +76,29 @@ fn demote(ctx: &mut Ctx<'_, '_>, height: PosHeight, listed: &BTreeSet<Key>) -> R
         }
     }
     new.rank(old.active);
-    for key in newly_active(&old, &new)? {
-        power::start_signing(ctx, &key)?;
-        ctx.emit(status_events::provider_status(&key, Status::Active));
-    }
+    announce(ctx, height, &old, &new)?;
     DISTRIBUTION.put(ctx.state, &height, &new)
+}
+
+/// Whoever takes a place becomes active; only the present height concerns the reward modules. Nobody is announced as
+/// inactive: those who lost their places are in jail.
+fn announce(
+    ctx: &mut Ctx<'_, '_>,
+    height: PosHeight,
+    old: &Distribution,
+    new: &Distribution,
+) -> Result<(), Failure> {
+    let (before, after) = (power::keys(old.active())?, power::keys(new.active())?);
+    let present = height == ctx.block.height;
+    for key in after.difference(&before) {
+        power::start_signing(ctx, key)?;
+        ctx.emit(status_events::provider_status(key, Status::Active));
+        if present {
+            rewards::after_provider_entered(ctx, key)?;
+        }
+    }
+    let mut left = before.difference(&after).filter(|_| present);
+    left.try_for_each(|key| rewards::after_provider_left(ctx, key))
 }
 
 /// An entry without power still makes a table.
@@ -92,9 +111,4 @@ fn note_table(ctx: &mut Ctx<'_, '_>, height: PosHeight) -> Result<(), Failure> {
         LAST_TABLE.put(ctx.state, &(), &height)?;
     }
     Ok(())
-}
-
-fn newly_active(old: &Distribution, new: &Distribution) -> Result<BTreeSet<Key>, Failure> {
-    let before = power::keys(old.active())?;
-    Ok(power::keys(new.active())?.difference(&before).copied().collect())
 }

@@ -8,11 +8,13 @@
 mod checkpoints;
 mod finality;
 mod light_client;
+mod rewards;
 mod staking;
 
 pub(crate) use checkpoints::{check_checkpoint_params, update_checkpoint_params, update_epoch_params};
 pub(crate) use finality::{check_resume, resume_finality, update_finality_params};
 pub(crate) use light_client::update_light_client_params;
+pub(crate) use rewards::{update_costaking_params, update_incentive_params};
 pub(crate) use staking::{check_staking_params, update_staking_params};
 
 use super::context::Ctx;

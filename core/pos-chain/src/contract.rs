@@ -237,7 +237,9 @@ pub async fn check_submission(
 fn check_refused_as_unknown(outcome: &MessageOutcome) -> Check {
     let unknown = match outcome {
         MessageOutcome::Refused(refusal) => refusal.kind == RefusalKind::DelegationNotFound,
-        MessageOutcome::Accepted { .. } | MessageOutcome::AlreadyDone(_) | MessageOutcome::Unknown(_) => false,
+        MessageOutcome::Accepted { .. } | MessageOutcome::AlreadyDone(_) | MessageOutcome::Unknown(_) => {
+            false
+        }
     };
     require("a proof for an unknown stake is refused as such", unknown, outcome)
 }

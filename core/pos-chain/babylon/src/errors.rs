@@ -68,9 +68,18 @@ fn by_text(log: &str) -> Option<&'static Registered> {
 
 fn last_part(log: &str, wanted: impl Fn(&Registered) -> bool) -> Option<&'static Registered> {
     log.rsplit(": ").find_map(|part| {
-        let part = part.split(" with gas used").next().unwrap_or(part).trim();
+        let part = without_place(part.split(" with gas used").next().unwrap_or(part).trim());
         REGISTRY.iter().find(|entry| wanted(entry) && entry.text.eq_ignore_ascii_case(part))
     })
+}
+
+/// A registered error that crossed Go's formatting names the place in the source behind its text, as a real node of
+/// v4.3.1 shows: `the BTC staking tx is not valid [cosmossdk.io/errors@v1.0.2/errors.go:155]`.
+fn without_place(part: &str) -> &str {
+    match part.rsplit_once(" [") {
+        Some((text, place)) if place.ends_with(']') && place.contains(".go:") => text,
+        Some(_) | None => part,
+    }
 }
 
 /// Returns what a failure means for the message that caused it.

@@ -18,6 +18,12 @@ fn every_registered_error_is_found_by_code_by_text_and_through_simulation() {
             entry.text
         );
         assert_eq!(find_registered(&failure("sdk", 6, &simulated)), Some(entry), "{simulated}");
+        let place = "[/go/pkg/mod/cosmossdk.io/errors@v1.0.2/errors.go:155]"; // as babylond v4.3.1 writes it
+        let with_place =
+            format!("failed to execute message; message index: 0: detail: {} {place}", entry.text);
+        assert_eq!(find_registered(&failure("undefined", 1, &with_place)), Some(entry), "{with_place}");
+        let simulated = format!("{with_place} with gas used: '57041': unknown request");
+        assert_eq!(find_registered(&failure("sdk", 6, &simulated)), Some(entry), "{simulated}");
         let queried = format!("{}: unknown request", entry.text.to_uppercase());
         assert_eq!(find_registered(&failure("sdk", 6, &queried)), Some(entry), "{queried}");
     }

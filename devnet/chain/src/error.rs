@@ -119,6 +119,11 @@ impl Registered {
         plain(format!("{why}: {}", self.text))
     }
 
+    /// As [`Registered::lost`], in the form in which some of the reference's errors also name a place in its source.
+    pub(crate) fn lost_with_place(self, why: impl fmt::Display) -> Failure {
+        plain(format!("{why}: {} [cosmossdk.io/errors@v1.0.2/errors.go:155]", self.text))
+    }
+
     /// The error with a log of its own.
     pub(crate) fn refusal(self, log: String) -> Refusal {
         Refusal { codespace: self.codespace, code: self.code, log, form: Form::Registered }

@@ -34,8 +34,9 @@ pub(crate) struct FeePaid {
 /// Runs the checks, takes the fee and moves the sequences on.
 pub(crate) fn check_and_charge(ctx: &mut Ctx<'_, '_>, tx: &Tx, purpose: Purpose) -> Result<FeePaid, Failure> {
     check_envelope(tx)?;
-    check_gas_limit(tx, purpose)?;
     check_timeouts(ctx, tx)?;
+    // The parameters that the next checks need are read at the transaction's expense, so a gas limit of zero ends here.
+    ctx.state.meter().charge(gas::READ_FLAT, "ReadFlat")?;
     check_memo(tx)?;
     let size = u64::try_from(tx.size).unwrap_or(u64::MAX);
     ctx.state.meter().charge(size.saturating_mul(gas::TX_BYTE), "txSize")?;
@@ -60,13 +61,6 @@ fn check_envelope(tx: &Tx) -> Result<(), Failure> {
         return Err(
             sdk::UNAUTHORIZED.because(format!("wrong number of signers; expected {required}, got {got}"))
         );
-    }
-    Ok(())
-}
-
-fn check_gas_limit(tx: &Tx, purpose: Purpose) -> Result<(), Failure> {
-    if purpose != Purpose::Simulate && tx.fee.gas_limit == 0 {
-        return Err(sdk::INVALID_GAS_LIMIT.because("must provide positive gas"));
     }
     Ok(())
 }
@@ -108,8 +102,8 @@ fn charge_fee(ctx: &mut Ctx<'_, '_>, tx: &Tx, purpose: Purpose) -> Result<FeePai
     let simulated = purpose == Purpose::Simulate;
     let payer_text = tx.fee_payer().to_owned();
     let payer = parse_account(&payer_text)?.bytes().to_vec();
-    check_grant(tx, &payer_text)?;
     let amount = fee_amount(tx, simulated)?;
+    check_grant(tx, &payer_text)?;
     if ACCOUNTS.get(ctx.state, &payer)?.is_none() {
         return Err(sdk::UNKNOWN_ADDRESS.because(format!("fee payer address: {payer_text} does not exist")));
     }
@@ -141,25 +135,13 @@ fn fee_amount(tx: &Tx, simulated: bool) -> Result<u64, Failure> {
     Ok(amount)
 }
 
-/// No grant can exist: the module that would hold them is not part of this chain. Transactions that may not use one at
-/// all are refused at the end, by [`check_granter`].
+/// No grant can exist: the module that would hold them is not part of this chain. The reference refuses a grant for a
+/// transaction whose fee is refunded also where there is one, but only after this.
 fn check_grant(tx: &Tx, payer: &str) -> Result<(), Failure> {
     match foreign_granter(tx, payer) {
-        Some(granter) if !tx.only_refundable_kinds() => {
-            Err(sdk::NOT_FOUND
-                .because(format!("{granter} does not allow to pay fees for {payer}: fee-grant")))
-        }
-        Some(_) | None => Ok(()),
-    }
-}
-
-/// The last check before the messages: a fee that is given back must be the payer's own.
-pub(crate) fn check_granter(tx: &Tx) -> Result<(), Failure> {
-    match foreign_granter(tx, tx.fee_payer()) {
-        Some(_) if tx.only_refundable_kinds() => {
-            Err(plain("it is not possible to use a fee grant in a refundable transaction"))
-        }
-        Some(_) | None => Ok(()),
+        Some(granter) => Err(sdk::NOT_FOUND
+            .because(format!("{granter} does not allow to pay fees for {payer}: fee-grant not found"))),
+        None => Ok(()),
     }
 }
 

@@ -28,7 +28,6 @@ pub(crate) mod sdk {
     pub(crate) const WRONG_SEQUENCE: Registered = sdk(32, "incorrect account sequence");
     pub(crate) const NOT_SUPPORTED: Registered = sdk(37, "feature not supported");
     pub(crate) const NOT_FOUND: Registered = sdk(38, "not found");
-    pub(crate) const INVALID_GAS_LIMIT: Registered = sdk(41, "invalid gas limit");
     pub(crate) const TX_TIMEOUT: Registered = sdk(42, "tx timeout");
 }
 

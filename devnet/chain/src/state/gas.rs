@@ -6,7 +6,8 @@
 use crate::error::{Failure, sdk};
 use std::cell::Cell;
 
-const READ_FLAT: u64 = 1_000;
+/// Price of a read, whatever its size.
+pub(crate) const READ_FLAT: u64 = 1_000;
 const READ_PER_BYTE: u64 = 3;
 const WRITE_FLAT: u64 = 2_000;
 const WRITE_PER_BYTE: u64 = 30;

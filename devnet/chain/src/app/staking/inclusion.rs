@@ -13,7 +13,7 @@ use crate::{
         context::{Ctx, parse_account},
         epochs, light_client,
     },
-    error::{Failure, btcstaking as err, plain},
+    error::{Failure, btcstaking as err, lightclient, plain},
     state::State,
 };
 use bitcoin::Txid;
@@ -102,31 +102,36 @@ pub(super) fn check_inclusion(
     proof: &ParsedProof,
     times: Times,
 ) -> Result<(BtcHeight, BtcHeight), Failure> {
+    let invalid =
+        |why: String| err::INVALID_STAKING_TX.lost_with_place(format!("invalid inclusion proof: {why}"));
     let header = known_header(state, proof)?;
-    verify_path(txid, proof, &header).map_err(|why| err::INVALID_STAKING_TX.lost(why))?;
+    verify_path(txid, proof, &header).map_err(invalid)?;
     if proof.index == 0 {
-        return Err(err::INVALID_STAKING_TX.lost("coinbase tx cannot be used for staking"));
+        return Err(invalid("coinbase tx cannot be used for staking".to_owned()));
     }
     let tip = light_client::tip_height(state)?;
     let k = epochs::params(state)?.confirmation_depth;
     let depth = header.height.depth_under(tip).map_or(0, |depth| depth.to_u32());
     if depth < k {
-        return Err(err::INVALID_STAKING_TX.lost(format!("not k-deep: k={k}; depth={depth}")));
+        return Err(invalid(format!("not k-deep: k={k}; depth={depth}")));
     }
     let end = u64::from(header.height.to_u32()) + u64::from(times.staking);
     if u64::from(tip.to_u32()) + u64::from(times.unbonding) >= end {
-        return Err(
-            err::INVALID_STAKING_TX.lost("staking tx's timelock has no more than unbonding(_) blocks left")
-        );
+        return Err(invalid(format!(
+            "staking tx's timelock has no more than unbonding(={}) blocks left",
+            times.unbonding
+        )));
     }
-    let end = u32::try_from(end).map_err(|_| err::INVALID_STAKING_TX.lost("end height overflows"))?;
+    let end = u32::try_from(end).map_err(|_| invalid("end height overflows".to_owned()))?;
     Ok((header.height, BtcHeight::new(end)))
 }
 
 /// The header of a proof, if it is on the main chain.
 pub(super) fn known_header(state: &State<'_>, proof: &ParsedProof) -> Result<ChainedHeader, Failure> {
-    light_client::find(state, &proof.block_hash)?
-        .ok_or_else(|| plain(format!("header {} of the inclusion proof is not found", proof.block_hash)))
+    light_client::find(state, &proof.block_hash)?.ok_or_else(|| {
+        lightclient::HEADER_NOT_FOUND
+            .lost_with_place(format!("header {} of the inclusion proof", proof.block_hash))
+    })
 }
 
 /// Whether a proof leads from a transaction to the root of a header.

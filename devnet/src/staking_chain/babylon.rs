@@ -19,7 +19,7 @@ pub mod reporter;
 use super::{Founder, Founding, StakingChain};
 use crate::{
     install::free_address,
-    processes::{Invocation, Process},
+    processes::{Process, leash_words},
 };
 use account::Account;
 use async_trait::async_trait;
@@ -36,6 +36,7 @@ use std::{
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -105,8 +106,9 @@ impl Founder for Babylond {
         let key = AccountKey::from_secret(&founding.seed.account("checkpoint-reporter").0)?;
         let account = GenesisAccount { address: key.account().clone(), ubbn: BALANCE };
         founding.genesis.accounts.push(account);
-        let mut chain =
-            self.start(&founding.genesis, founding.block_time, &founding.home, &founding.logs).await?;
+        let mut chain = self
+            .start(&leash_words()?, &founding.genesis, founding.block_time, &founding.home, &founding.logs)
+            .await?;
         let rpc: Arc<dyn Rpc> = Arc::new(HttpRpc::new(&chain.rpc(), CALL_TIMEOUT)?);
         let account = Account::new(rpc, key, &founding.genesis.chain_id);
         let mut tag = [0; 4];
@@ -119,12 +121,14 @@ impl Founder for Babylond {
 }
 
 impl Babylond {
-    /// Starts a node with this genesis and no reporter, and returns once it has a block.
+    /// Starts a node with this genesis and no reporter, and returns once it has a block. `leash` holds the words of a
+    /// leash, or none where this executable has no such command: the node then outlives a parent that is killed.
     ///
     /// # Errors
     /// [`Failure`] with what did not start.
     pub async fn start(
         &self,
+        leash: &[OsString],
         genesis: &Genesis,
         block_time: Duration,
         home: &Path,
@@ -138,18 +142,25 @@ impl Babylond {
         edit_toml(&node.join("config/config.toml"), &config(rpc, p2p, block_time))?;
         edit_toml(&node.join("config/app.toml"), &app_config(grpc))?;
         let password = node.join("config/bls_password.txt");
-        let args: [OsString; 5] = [
-            "start".into(),
-            "--home".into(),
-            node.into_os_string(),
-            "--bls-password-file".into(),
-            password.into_os_string(),
-        ];
-        let invocation = Invocation { program: self.exe.clone(), args: args.into() };
-        let process = Process::start("babylond", &invocation, &logs.join("babylond.log"))?;
+        let mut command = self.command(leash);
+        command.args(["start", "--home"]).arg(&node).arg("--bls-password-file").arg(&password);
+        command.stdin(Stdio::null());
+        let process = Process::spawn("babylond", command, &logs.join("babylond.log"))?;
         let chain = BabylonChain { version, rpc, process: Arc::new(Mutex::new(process)), reporter: None };
         chain.wait_for_block().await?;
         Ok(chain)
+    }
+
+    /// The program behind the words of a leash, or behind none, without arguments.
+    fn command(&self, leash: &[OsString]) -> Command {
+        match leash {
+            [] => Command::new(&self.exe),
+            [program, words @ ..] => {
+                let mut command = Command::new(program);
+                command.args(words).arg(&self.exe);
+                command
+            }
+        }
     }
 
     /// Has the program make a home for one validator.

@@ -6,6 +6,7 @@ mod guarded;
 mod life;
 mod node;
 mod rpc;
+mod rule_table;
 mod rules;
 mod stakes;
 mod support;

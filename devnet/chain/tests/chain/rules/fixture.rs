@@ -56,10 +56,6 @@ pub fn genesis_of_rules() -> Genesis {
     genesis
 }
 
-pub async fn world() -> World {
-    World::start_with(genesis_of_rules()).await
-}
-
 impl Fixture {
     pub async fn build(w: &mut World) -> Self {
         let params = w.params.clone();

@@ -8,10 +8,13 @@ use ::bitcoin::hashes::{Hash, sha256};
 use btc_staking_babylon::{
     proto::{
         Any, BaseAccount, Query, QueryAccountRequest, QueryBalanceRequest, btclightclient::MsgInsertHeaders,
+        checkpointing::RawCheckpointResponse,
     },
     tx::{AccountKey, AccountState, GasAndFee, build_simulation, sign_tx},
 };
-use btc_staking_devnet_chain::{Clock, Genesis, GenesisAccount, Node, NodeConfig, RunningNode, SystemClock};
+use btc_staking_devnet_chain::{
+    Broken, Clock, Genesis, GenesisAccount, Node, NodeConfig, RunningNode, SystemClock,
+};
 use btc_staking_protocol::{
     committee::CovenantCommittee, delegation::CovenantSignatureSet, keys::CovenantSecret,
     params::StakingParams,
@@ -20,10 +23,12 @@ use prost::{Message, Name};
 use std::{
     collections::BTreeMap,
     future::Future,
+    net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
 use tendermint_rpc::{Client, HttpClient, endpoint::tx};
+use tokio::sync::watch;
 
 pub const CHAIN: &str = "chain-test";
 pub const GAS: u64 = 5_000_000;
@@ -68,13 +73,78 @@ pub fn genesis() -> Genesis {
     Genesis::fast(CHAIN, committee(), ACCOUNTS.iter().map(rich).collect()).unwrap()
 }
 
+/// What runs the chain.
+pub enum TestNode {
+    /// The embedded chain.
+    Embedded(RunningNode),
+    /// A node of another make. The tests of a real node bring one; they include this file.
+    #[allow(dead_code)]
+    Foreign(Box<dyn ForeignNode>),
+}
+
+/// A node of another make, on which the same cases are tried.
+pub trait ForeignNode: Send + Sync {
+    /// Where its RPC listens.
+    fn rpc_url(&self) -> String;
+    /// Height of its tip.
+    fn height(&self) -> u64;
+    /// The two outputs that put a sealed checkpoint on Bitcoin. The embedded chain needs none.
+    fn checkpoint_outputs(
+        &self,
+        checkpoint: &RawCheckpointResponse,
+        submitter: [u8; 20],
+    ) -> [::bitcoin::TxOut; 2];
+}
+
+impl TestNode {
+    pub fn height(&self) -> u64 {
+        match self {
+            Self::Embedded(node) => node.height(),
+            Self::Foreign(node) => node.height(),
+        }
+    }
+
+    /// Why the embedded chain halted.
+    pub fn halted(&self) -> watch::Receiver<Option<Broken>> {
+        self.embedded().halted()
+    }
+
+    /// Where the embedded node's RPC listens.
+    pub fn rpc_addr(&self) -> SocketAddr {
+        self.embedded().rpc_addr()
+    }
+
+    fn embedded(&self) -> &RunningNode {
+        match self {
+            Self::Embedded(node) => node,
+            Self::Foreign(_) => panic!("this test is about the embedded node"),
+        }
+    }
+
+    fn rpc_url(&self) -> String {
+        match self {
+            Self::Embedded(node) => format!("http://{}", node.rpc_addr()),
+            Self::Foreign(node) => node.rpc_url(),
+        }
+    }
+
+    async fn stop(self) {
+        match self {
+            Self::Embedded(node) => node.stop().await,
+            Self::Foreign(node) => drop(node),
+        }
+    }
+}
+
 /// A running chain and what tests need around it.
 pub struct World {
-    pub node: RunningNode,
+    pub node: TestNode,
     pub client: HttpClient,
     pub bitcoin: bitcoin::Bitcoin,
     pub params: StakingParams,
     states: Mutex<BTreeMap<String, AccountState>>,
+    /// Last epoch whose checkpoint is on Bitcoin, where that needs somebody to do it.
+    checkpointed: u64,
     _dir: tempfile::TempDir,
 }
 
@@ -94,13 +164,18 @@ impl World {
         config.block_time = Duration::from_millis(200);
         config.clock = clock;
         let node = Node::start(config).await.unwrap();
-        let client = HttpClient::new(format!("http://{}", node.rpc_addr()).as_str()).unwrap();
+        Self::around(TestNode::Embedded(node), params, dir).await
+    }
+
+    /// Around a node that runs already; `dir` goes away with it.
+    pub async fn around(node: TestNode, params: StakingParams, dir: tempfile::TempDir) -> Self {
         let world = Self {
+            client: HttpClient::new(node.rpc_url().as_str()).unwrap(),
             node,
-            client,
             bitcoin: bitcoin::Bitcoin::new(),
             params,
             states: Mutex::default(),
+            checkpointed: 0,
             _dir: dir,
         };
         world.wait_for_height(1).await;

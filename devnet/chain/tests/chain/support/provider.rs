@@ -1,6 +1,6 @@
 //! Finality providers: registration, randomness, votes.
 
-use super::{CHAIN, World, address, secret, stake::possession};
+use super::{CHAIN, TestNode, World, account, address, secret, stake::possession};
 use btc_staking_babylon::{
     convert::{
         finality::{encode_commitment, encode_vote},
@@ -8,8 +8,9 @@ use btc_staking_babylon::{
     },
     proto::{
         Description,
+        btccheckpoint::{BTCSpvProof, MsgInsertBTCSpvProof},
         btcstaking::{CommissionRates, MsgCreateFinalityProvider},
-        checkpointing::{CheckpointStatus, QueryLastCheckpointWithStatusRequest},
+        checkpointing::{CheckpointStatus, QueryLastCheckpointWithStatusRequest, QueryRawCheckpointRequest},
         finality::*,
     },
 };
@@ -98,10 +99,34 @@ impl World {
     pub async fn finalise_epochs(&mut self) {
         let ended = self.node.height() / 5 + 1;
         self.wait_for_height(ended * 5 + 1).await;
+        while matches!(self.node, TestNode::Foreign(_)) && self.checkpointed < ended {
+            self.checkpoint(self.checkpointed + 1).await;
+        }
         self.mine(3, &[]).await;
         let last = QueryLastCheckpointWithStatusRequest { status: CheckpointStatus::Finalized.into() };
         let last = self.query(last).await.unwrap().raw_checkpoint.unwrap().epoch_num;
         assert!(last >= ended, "epoch {last} is final, {ended} should be");
+    }
+
+    /// Puts the checkpoint of an epoch on Bitcoin and proves it to the chain (`chain.md` 3.3).
+    async fn checkpoint(&mut self, epoch: u64) {
+        let TestNode::Foreign(node) = &self.node else { return };
+        let sealed = self.until("sealed checkpoint", || async {
+            let answer = self.query(QueryRawCheckpointRequest { epoch_num: epoch }).await.ok()?;
+            answer.raw_checkpoint.filter(|found| found.status >= CheckpointStatus::Sealed.into())?.ckpt
+        });
+        let submitter = account("reporter").account().bytes().try_into().unwrap();
+        let txs = node.checkpoint_outputs(&sealed.await, submitter).map(burning);
+        let height = self.mine(1, &[&txs[0], &txs[1]]).await;
+        let proofs = txs.iter().map(|tx| BTCSpvProof {
+            btc_transaction: bitcoin::consensus::serialize(tx),
+            btc_transaction_index: self.bitcoin.prove(height, tx).index,
+            merkle_nodes: self.bitcoin.prove(height, tx).siblings.concat(),
+            confirming_btc_header: bitcoin::consensus::serialize(&self.bitcoin.header(height)),
+        });
+        let message = MsgInsertBTCSpvProof { submitter: address("reporter"), proofs: proofs.collect() };
+        self.must("reporter", &message).await;
+        self.checkpointed = epoch;
     }
 
     /// The power of a provider now.
@@ -128,5 +153,18 @@ impl World {
             self.query(QueryActivatedHeightRequest {}).await.ok().map(|answer| answer.height)
         })
         .await
+    }
+}
+
+/// A transaction with one output; on this Bitcoin nobody asks where its coins come from.
+fn burning(output: bitcoin::TxOut) -> bitcoin::Transaction {
+    bitcoin::Transaction {
+        version: bitcoin::transaction::Version::TWO,
+        lock_time: bitcoin::absolute::LockTime::ZERO,
+        input: vec![bitcoin::TxIn {
+            previous_output: bitcoin::OutPoint::new(bitcoin::hashes::Hash::all_zeros(), 7),
+            ..Default::default()
+        }],
+        output: vec![output],
     }
 }

@@ -93,11 +93,22 @@ fn is_integer(text: &str) -> bool {
     digits && !padded
 }
 
-/// Returns the amount of one denomination in a list of coins; 0 if it is not there.
+/// Returns the amount of one denomination in a list of coins; 0 if it is not there. The list must be one the chain
+/// makes: sorted by denomination, each there once and none of them zero.
 ///
 /// # Errors
-/// [`Problem::Integer`].
+/// [`Problem::Integer`] or [`Problem::CoinList`].
 pub fn decode_coins(field: &str, coins: &[Coin], denom: &str) -> Result<u128> {
-    let coin = coins.iter().find(|coin| coin.denom == denom);
-    coin.map_or(Ok(0), |coin| decode_integer(field, &coin.amount))
+    let mut found = 0;
+    for (index, coin) in coins.iter().enumerate() {
+        let amount = decode_integer(&format!("{field}[{index}].amount"), &coin.amount)?;
+        if amount == 0 || coin.denom.is_empty() {
+            return Err(InvalidField::new(format!("{field}[{index}]"), Problem::CoinList));
+        }
+        if coin.denom == denom {
+            found = amount;
+        }
+    }
+    let sorted = coins.is_sorted_by(|one, next| one.denom < next.denom);
+    if sorted { Ok(found) } else { Err(InvalidField::new(field, Problem::CoinList)) }
 }

@@ -68,6 +68,12 @@ pub enum Problem {
     /// Not coins as text: amount and denomination, sorted, none of them zero.
     #[error("{0:?} is not a sorted list of coins")]
     Coins(String),
+    /// A list of coins that the chain does not make.
+    #[error("is not a list of coins sorted by denomination, each once and none zero")]
+    CoinList,
+    /// Not the JSON form of a duration: seconds, 0, 3, 6 or 9 digits behind the point, an `s`.
+    #[error("{0:?} is not a duration in seconds with an s behind")]
+    Duration(String),
     /// A JSON value of another kind.
     #[error("is {found}, it must be {what}")]
     Json {

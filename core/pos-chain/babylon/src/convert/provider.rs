@@ -1,7 +1,7 @@
 //! Finality providers: their description, commission and record.
 
 use super::{
-    Result,
+    InvalidField, Problem, Result,
     bytes::{decode_account, decode_provider_key, fit, required},
     decimal::{decode_decimal, encode_decimal},
     possession::{decode_possession, encode_possession},
@@ -50,7 +50,7 @@ pub fn encode_commission(rates: &CommissionRates) -> btcstaking::CommissionRates
 /// Decodes commission rates.
 ///
 /// # Errors
-/// An [`InvalidField`](super::InvalidField) for a rate that is absent or not a scaled decimal.
+/// An [`InvalidField`] for a rate that is absent or not a scaled decimal.
 pub fn decode_commission(rates: &btcstaking::CommissionRates) -> Result<CommissionRates> {
     Ok(CommissionRates {
         rate: decode_decimal("rate", &rates.rate)?,
@@ -75,7 +75,7 @@ pub fn encode_registration(
 /// Decodes a registration.
 ///
 /// # Errors
-/// An [`InvalidField`](super::InvalidField) for any field.
+/// An [`InvalidField`] for any field.
 pub fn decode_registration(
     message: &btcstaking::MsgCreateFinalityProvider,
 ) -> Result<FinalityProviderRegistration> {
@@ -94,7 +94,7 @@ pub fn decode_registration(
 /// the answer is read at.
 ///
 /// # Errors
-/// [`Problem::OutOfRange`](super::Problem::OutOfRange): the chain stores voted heights in 32 bits.
+/// [`Problem::OutOfRange`]: the chain stores voted heights in 32 bits.
 pub fn encode_finality_provider(
     provider: &FinalityProvider,
     possession: &ProofOfPossession,
@@ -124,15 +124,12 @@ pub fn encode_finality_provider(
 /// Decodes a provider from an answer.
 ///
 /// # Errors
-/// An [`InvalidField`](super::InvalidField) for any field.
+/// An [`InvalidField`] for any field.
 pub fn decode_finality_provider(provider: &btcstaking::FinalityProviderResponse) -> Result<FinalityProvider> {
     let info = required("commission_info", provider.commission_info.as_ref())?;
     let limit =
         |field, text: &str| decode_decimal(field, text).map_err(|error| error.within("commission_info"));
-    let slashed = (provider.slashed_babylon_height > 0).then(|| SlashedAt {
-        pos_height: PosHeight::new(provider.slashed_babylon_height),
-        btc_height: BtcHeight::new(provider.slashed_btc_height),
-    });
+    let slashed = decode_slashed(provider)?;
     Ok(FinalityProvider {
         key: decode_provider_key("btc_pk", &provider.btc_pk)?,
         account: decode_account("addr", &provider.addr)?,
@@ -146,4 +143,17 @@ pub fn decode_finality_provider(provider: &btcstaking::FinalityProviderResponse)
         jailed: provider.jailed,
         highest_voted_height: PosHeight::new(u64::from(provider.highest_voted_height)),
     })
+}
+
+/// Both heights are there or neither is.
+fn decode_slashed(provider: &btcstaking::FinalityProviderResponse) -> Result<Option<SlashedAt>> {
+    match (provider.slashed_babylon_height, provider.slashed_btc_height) {
+        (0, 0) => Ok(None),
+        (0, _) => {
+            Err(InvalidField::new("slashed_btc_height", Problem::Contradicts("slashed_babylon_height")))
+        }
+        (pos, btc) => {
+            Ok(Some(SlashedAt { pos_height: PosHeight::new(pos), btc_height: BtcHeight::new(btc) }))
+        }
+    }
 }

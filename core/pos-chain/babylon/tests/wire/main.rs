@@ -8,6 +8,8 @@
 mod events;
 mod fill;
 mod table;
+mod traps;
+mod worked;
 
 use btc_staking_babylon::proto::registry::{find_type, query_types, wire_types};
 use fill::{ByName, Random, encode};

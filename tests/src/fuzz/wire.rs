@@ -217,7 +217,6 @@ pub fn staking_params(data: &[u8]) -> bool {
 pub fn provider(data: &[u8]) -> bool {
     let Ok(wire) = Message::decode(data) else { return false };
     let Ok(provider) = decode_finality_provider(&wire) else { return false };
-    // A provider slashed at height 0 of the chain is one that was never slashed, whatever its Bitcoin height.
     let again = encode_provider(&provider)
         .and_then(|bytes| Message::decode(&*bytes).ok())
         .and_then(|wire| decode_finality_provider(&wire).ok());

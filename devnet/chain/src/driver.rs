@@ -61,8 +61,9 @@ impl Driver {
     /// # Errors
     /// [`Broken`] when the state cannot be read or the rules stop the chain.
     pub fn execute(&self, txs: Vec<Vec<u8>>) -> Result<ExecutedBlock, Broken> {
-        let input =
-            BlockInput { height: self.app.height().next(), time: self.app.time().plus_seconds(1), txs };
+        let height = self.app.height().next();
+        let validators = usize::from(height.to_u64() > 1);
+        let input = BlockInput { height, time: self.app.time().plus_seconds(1), txs, validators };
         Ok(ExecutedBlock { executed: self.app.finalize_block(&input)? })
     }
 

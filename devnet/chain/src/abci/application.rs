@@ -227,7 +227,8 @@ impl Application {
         }
         let time = form::block_time(asked.time.as_ref()).ok_or(Exception::Time)?;
         let txs = asked.txs.into_iter().map(Vec::from).collect();
-        let mut executed = app.finalize_block(&BlockInput { height: next, time, txs })?;
+        let validators = asked.decided_last_commit.map_or(0, |commit| commit.votes.len());
+        let mut executed = app.finalize_block(&BlockInput { height: next, time, txs, validators })?;
         let results = std::mem::take(&mut executed.results);
         let response = ResponseFinalizeBlock {
             events: form::events(std::mem::take(&mut executed.events)),

@@ -169,7 +169,9 @@ fn both_doors_make_the_same_hashes_from_the_same_blocks() {
     let mut expected = vec![app.app_hash().to_vec()];
     for (height, txs) in (1i64..).zip(script()) {
         let time = BlockTime { seconds: START + height, nanos: 7 };
-        let executed = app.finalize_block(&BlockInput { height: app.height().next(), time, txs }).unwrap();
+        let executed = app
+            .finalize_block(&BlockInput { height: app.height().next(), time, txs, validators: 0 })
+            .unwrap();
         app.commit(executed, &Writes::new()).unwrap();
         expected.push(app.app_hash().to_vec());
     }

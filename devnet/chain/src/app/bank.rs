@@ -13,7 +13,10 @@ use crate::{
     genesis::Genesis,
     state::{State, Table},
 };
-use btc_staking_babylon::proto::{Coin, QueryBalanceRequest, QueryBalanceResponse};
+use btc_staking_babylon::proto::{
+    Coin, PageResponse, QueryBalanceRequest, QueryBalanceResponse, QuerySupplyOfRequest,
+    QuerySupplyOfResponse, QueryTotalSupplyRequest, QueryTotalSupplyResponse,
+};
 use cosmrs::proto::cosmos::bank::v1beta1::MsgSend;
 
 /// Balance in ubbn by address. The whole supply fits: genesis checks the sum, minting keeps it.
@@ -198,4 +201,23 @@ pub(crate) fn query_balance(
         .map_err(|_| status(Status::InvalidArgument, format!("invalid address: {}", request.address)))?;
     let amount = if request.denom == DENOM { balance(state, address.bytes())? } else { 0 };
     Ok(QueryBalanceResponse { balance: Some(Coin { denom: request.denom, amount: amount.to_string() }) })
+}
+
+/// Answers `/cosmos.bank.v1beta1.Query/SupplyOf`.
+pub(crate) fn query_supply_of(
+    state: &State<'_>,
+    request: QuerySupplyOfRequest,
+) -> Result<QuerySupplyOfResponse, Failure> {
+    let amount = if request.denom == DENOM { supply(state)? } else { 0 };
+    Ok(QuerySupplyOfResponse { amount: Some(Coin { denom: request.denom, amount: amount.to_string() }) })
+}
+
+/// Answers `/cosmos.bank.v1beta1.Query/TotalSupply`; there is one denomination, so one page.
+pub(crate) fn query_total_supply(
+    state: &State<'_>,
+    _: QueryTotalSupplyRequest,
+) -> Result<QueryTotalSupplyResponse, Failure> {
+    let supply = coins(supply(state)?);
+    let total = u64::try_from(supply.len()).unwrap_or(u64::MAX);
+    Ok(QueryTotalSupplyResponse { supply, pagination: Some(PageResponse { next_key: vec![], total }) })
 }

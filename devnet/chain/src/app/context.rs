@@ -34,6 +34,8 @@ pub(crate) struct BlockInfo {
     pub(crate) time: BlockTime,
     /// App hash in this block's header: the state after the block before.
     pub(crate) app_hash: [u8; 32],
+    /// Validators of the commit in this block; none in the first.
+    pub(crate) validators: usize,
 }
 
 /// Time of a block.

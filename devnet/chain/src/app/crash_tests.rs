@@ -119,6 +119,7 @@ fn script() -> Vec<BlockInput> {
             height: PosHeight::new(height),
             time: BlockTime { seconds: 1_800_000_000 + i64::try_from(height).unwrap(), nanos: 5 },
             txs,
+            validators: usize::from(height > 1),
         })
         .collect()
 }

@@ -112,6 +112,8 @@ pub(crate) struct BlockInput {
     pub(crate) height: PosHeight,
     pub(crate) time: BlockTime,
     pub(crate) txs: Vec<Vec<u8>>,
+    /// Validators of the commit in this block; none in the first.
+    pub(crate) validators: usize,
 }
 
 /// A block that was executed but not committed.
@@ -218,7 +220,7 @@ impl App {
     }
 
     fn block_info(&self, height: PosHeight, time: BlockTime) -> BlockInfo {
-        BlockInfo { chain: self.chain.clone(), height, time, app_hash: self.app_hash }
+        BlockInfo { chain: self.chain.clone(), height, time, app_hash: self.app_hash, validators: 0 }
     }
 
     /// The block that comes next, at the time of the last one: what the mempool and simulation assume.
@@ -245,7 +247,7 @@ impl App {
     /// [`Broken`] when the state cannot be read or the rules stop the chain.
     pub(crate) fn finalize_block(&self, input: &BlockInput) -> Result<Executed, Broken> {
         let meter = Meter::unlimited();
-        let info = self.block_info(input.height, input.time);
+        let info = BlockInfo { validators: input.validators, ..self.block_info(input.height, input.time) };
         let mut state = State::new(&*self.backend, &meter);
         let mut events = only_broken(block::begin(&mut state, &info))?;
         let results = input.txs.iter().map(|tx| execute::deliver(&mut state, &info, tx));

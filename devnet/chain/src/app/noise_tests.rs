@@ -1,10 +1,10 @@
 //! Bytes that nobody meant: as transactions, as messages properly signed, as queries. Nothing panics, and a block that
 //! holds them leaves the same state whoever executes it.
 
-use super::{App, BlockInput, BlockTime, QueryInput, check_transaction_form, query::tests::LIST_PATHS};
+use super::{App, BlockInput, BlockTime, QueryInput, bank, check_transaction_form, query::tests::LIST_PATHS};
 use crate::{
     genesis::{Genesis, GenesisAccount, presets::default_committee},
-    state::{Writes, memory::MemoryBackend},
+    state::{Meter, Order, State, Writes, memory::MemoryBackend},
     wire::schema,
 };
 use btc_staking_babylon::{
@@ -29,11 +29,26 @@ fn app() -> App {
 
 /// Executes transactions in a block of their own, twice; both must agree.
 fn execute(app: &mut App, txs: Vec<Vec<u8>>) {
-    let input =
-        BlockInput { height: app.height().next(), time: BlockTime { seconds: 1_900_000_000, nanos: 0 }, txs };
+    let input = BlockInput {
+        height: app.height().next(),
+        time: BlockTime { seconds: 1_900_000_000, nanos: 0 },
+        txs,
+        validators: 1,
+    };
     let (first, second) = (app.finalize_block(&input).unwrap(), app.finalize_block(&input).unwrap());
     assert_eq!((first.app_hash, &first.results), (second.app_hash, &second.results));
     app.commit(first, &Writes::new()).unwrap();
+    assert_no_coin_is_lost(app);
+}
+
+/// The balances add up to the supply, which never shrinks.
+fn assert_no_coin_is_lost(app: &App) {
+    let meter = Meter::unlimited();
+    let state = State::new(app.backend(), &meter);
+    let balances = bank::BALANCES.scan(&state, Order::Ascending).map(|entry| entry.unwrap().1);
+    let (sum, supply) = (balances.sum::<u64>(), bank::supply(&state).unwrap());
+    assert_eq!(sum, supply);
+    assert!(supply >= 1_000_000_000_000);
 }
 
 fn state(app: &App) -> AccountState {

@@ -9,9 +9,10 @@ use crate::{
     state::State,
 };
 use btc_staking_babylon::proto::{
-    GasInfo, Query, QueryAccountRequest, QueryBalanceRequest, SimulateRequest, SimulateResponse,
-    SimulationResult, btccheckpoint as btc, btclightclient as lc, btcstaking as st, checkpointing as ckpt,
-    costaking as co, epoching as ep, finality as fi, incentive as inc, mint as mi,
+    GasInfo, Query, QueryAccountRequest, QueryBalanceRequest, QuerySupplyOfRequest, QueryTotalSupplyRequest,
+    SimulateRequest, SimulateResponse, SimulationResult, btccheckpoint as btc, btclightclient as lc,
+    btcstaking as st, checkpointing as ckpt, costaking as co, epoching as ep, finality as fi,
+    incentive as inc, mint as mi,
 };
 use prost::Message;
 
@@ -71,6 +72,8 @@ fn dispatch(asked: &Asked<'_, '_>) -> Result<Vec<u8>, Failure> {
     answered_by! {
         QueryAccountRequest => auth::query_account,
         QueryBalanceRequest => bank::query_balance,
+        QuerySupplyOfRequest => bank::query_supply_of,
+        QueryTotalSupplyRequest => bank::query_total_supply,
         lc::QueryParamsRequest => light::params,
         lc::QueryTipRequest => light::query_tip,
         lc::QueryBaseHeaderRequest => light::base_header,

@@ -101,7 +101,7 @@ fn a_node_goes_on_from_a_generated_state_with_the_power_of_its_active_stakes() {
     let mut app = App::open(Box::new(backend(dir.path())), &Genesis::from_json(&json).unwrap()).unwrap();
     assert_eq!((app.height().to_u64(), app.app_hash()), (generated.height, generated.app_hash));
     let time = BlockTime { seconds: 1_900_000_000, nanos: 0 };
-    let input = BlockInput { height: app.height().next(), time, txs: vec![] };
+    let input = BlockInput { height: app.height().next(), time, txs: vec![], validators: 1 };
     let executed = app.finalize_block(&input).unwrap();
     app.commit(executed, &Writes::new()).unwrap();
     let meter = Meter::unlimited();

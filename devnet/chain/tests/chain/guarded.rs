@@ -1,6 +1,8 @@
 //! What only some chains have: allow lists, a clock that jumps, Bitcoin reorgs.
 
-use super::support::{Refused, World, address, any, attribute, genesis, provider::Provider, stake::Stake};
+use super::support::{
+    Refused, World, address, any, attribute, genesis, provider::Provider, set_clock::SetClock, stake::Stake,
+};
 use bitcoin::consensus::serialize;
 use btc_staking_babylon::proto::{
     Description,
@@ -9,10 +11,7 @@ use btc_staking_babylon::proto::{
 };
 use btc_staking_devnet_chain::{Broken, Clock, Node, NodeConfig};
 use btc_staking_protocol::params::{ParamsFields, ParamsHistory, StakingParams};
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
-};
+use std::sync::Arc;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_of_reporters_and_of_stakes_are_respected() {
@@ -38,19 +37,10 @@ async fn lists_of_reporters_and_of_stakes_are_respected() {
     world.stop().await;
 }
 
-/// A clock that a test sets.
-struct SetClock(AtomicI64);
-
-impl Clock for SetClock {
-    fn now(&self) -> (i64, u32) {
-        (self.0.load(Ordering::SeqCst), 0)
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commission_changes_once_a_day_within_its_bounds() {
     const DAY: i64 = 24 * 60 * 60;
-    let clock = Arc::new(SetClock(AtomicI64::new(1_800_000_000)));
+    let clock = Arc::new(SetClock::at(1_800_000_000));
     let mut genesis = genesis();
     let mut fields = ParamsFields::from(genesis.staking_params.latest().clone());
     fields.min_commission_rate = "0.045".parse().unwrap();
@@ -68,7 +58,7 @@ async fn a_commission_changes_once_a_day_within_its_bounds() {
         world.send("provider-1", vec![any(&edit(commission))]).await.map(|_| ())
     };
     assert_eq!(change("51000000000000000").await.unwrap_err().short(), "staking/12");
-    clock.0.fetch_add(DAY, Ordering::SeqCst);
+    clock.advance(DAY);
     world.next_block().await;
     for (commission, expected) in [
         ("44000000000000000", "btcstaking/1111"),

@@ -12,7 +12,6 @@ use btc_staking_babylon::{
         finality::{QueryEvidenceRequest, QueryListEvidencesRequest},
     },
 };
-use tendermint_rpc::Client;
 
 const STAKING: &str = "babylon.btcstaking.v1";
 
@@ -110,7 +109,7 @@ async fn a_stake_is_approved_activated_votes_and_leaves_and_a_double_signer_is_s
     assert_eq!(refused.short(), "btcstaking/1104");
 
     // Its power is gone in the block after, and the event says so.
-    let results = block_events(&world, u64::from(slashed.height) + 1).await;
+    let results = world.block_events(u64::from(slashed.height) + 1).await;
     let kind = format!("{STAKING}.EventFinalityProviderStatusChange");
     let states: Vec<_> = results.iter().filter(|event| event.kind == kind).collect();
     assert!(states.iter().any(|event| {
@@ -137,9 +136,4 @@ async fn vote(world: &World, provider: &Provider, height: u64) -> Result<(), Ref
     world.until("indexed", || async { (world.node.height() >= height).then_some(()) }).await;
     let message = provider.vote(height, world.app_hash(height).await);
     world.send(&provider.label, vec![any(&message)]).await.map(|_| ())
-}
-
-async fn block_events(world: &World, height: u64) -> Vec<tendermint::abci::Event> {
-    world.wait_for_height(height).await;
-    world.client.block_results(u32::try_from(height).unwrap()).await.unwrap().finalize_block_events
 }

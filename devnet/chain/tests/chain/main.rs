@@ -5,6 +5,7 @@ mod expansion;
 mod guarded;
 mod life;
 mod node;
+mod rewards;
 mod rpc;
 mod rule_table;
 mod rules;

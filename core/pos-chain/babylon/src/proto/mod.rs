@@ -27,7 +27,10 @@ pub use cosmrs::proto::{
     Any, Timestamp,
     cosmos::{
         auth::v1beta1::{BaseAccount, QueryAccountRequest, QueryAccountResponse},
-        bank::v1beta1::{QueryBalanceRequest, QueryBalanceResponse},
+        bank::v1beta1::{
+            QueryBalanceRequest, QueryBalanceResponse, QuerySupplyOfRequest, QuerySupplyOfResponse,
+            QueryTotalSupplyRequest, QueryTotalSupplyResponse,
+        },
         base::{
             abci::v1beta1::{GasInfo, Result as SimulationResult, TxMsgData},
             query::v1beta1::{PageRequest, PageResponse},
@@ -95,6 +98,14 @@ impl Query for QueryAccountRequest {
 impl Query for QueryBalanceRequest {
     type Response = QueryBalanceResponse;
     const PATH: &'static str = "/cosmos.bank.v1beta1.Query/Balance";
+}
+impl Query for QuerySupplyOfRequest {
+    type Response = QuerySupplyOfResponse;
+    const PATH: &'static str = "/cosmos.bank.v1beta1.Query/SupplyOf";
+}
+impl Query for QueryTotalSupplyRequest {
+    type Response = QueryTotalSupplyResponse;
+    const PATH: &'static str = "/cosmos.bank.v1beta1.Query/TotalSupply";
 }
 impl Query for SimulateRequest {
     type Response = SimulateResponse;

@@ -33,9 +33,6 @@ const CURRENT: Table<(), Period> = Table::new("cc");
 /// Trackers by account.
 const TRACKERS: Table<Vec<u8>, Tracker> = Table::new("ct");
 
-/// Validators of a chain that this module pays. A single one, which signs every block but the first.
-const VALIDATORS: u32 = 1;
-
 /// The period that runs.
 #[derive(Clone, PartialEq, Message)]
 struct Period {
@@ -87,10 +84,10 @@ pub(crate) fn begin_block(ctx: &mut Ctx<'_, '_>) -> Result<(), Failure> {
     let params = params(ctx.state)?;
     let validators = portion_of(collected, stored_decimal(&params.validators_portion)?);
     let costakers = portion_of(collected, stored_decimal(&params.costaking_portion)?);
-    // Nobody signed a block before the first.
-    if validators > 0 && ctx.block.height.to_u64() > 1 {
+    let signers = ctx.block.validators;
+    if validators > 0 && signers > 0 {
         bank::transfer_modules(ctx, FEE_COLLECTOR, DISTRIBUTION, validators)?;
-        let attributes = [("amount", &*coin_text(validators)), ("validator_count", &*VALIDATORS.to_string())];
+        let attributes = [("amount", &*coin_text(validators)), ("validator_count", &*signers.to_string())];
         ctx.emit(Event::plain("validator_direct_rewards", &attributes));
     }
     if costakers > 0 {

@@ -2,6 +2,7 @@
 
 pub mod bitcoin;
 pub mod provider;
+pub mod set_clock;
 pub mod stake;
 
 use ::bitcoin::hashes::{Hash, sha256};
@@ -289,6 +290,12 @@ impl World {
         let next = self.node.height() + 1;
         self.wait_for_height(next).await;
         next
+    }
+
+    /// What happened in a block outside its transactions.
+    pub async fn block_events(&self, height: u64) -> Vec<tendermint::abci::Event> {
+        self.wait_for_height(height).await;
+        self.client.block_results(u32::try_from(height).unwrap()).await.unwrap().finalize_block_events
     }
 
     /// Mines Bitcoin blocks and reports their headers; the first block holds `txs`.

@@ -26,8 +26,9 @@ use btc_staking_protocol::{
 
 pub const AMOUNT: u64 = 100_000;
 
-/// A stake of the account "staker".
+/// A stake, of the account "staker" if not said otherwise.
 pub struct Stake {
+    owner: String,
     pub terms: DelegationTerms,
     pub checked: CheckedDelegation,
     label: String,
@@ -59,19 +60,30 @@ pub fn possession(signer: &btc_staking_crypto::key::SigningKey, label: &str) -> 
 impl Stake {
     /// A stake with keys of its own, by label.
     pub fn new(params: &StakingParams, label: &str, provider: FinalityProviderPublicKey, time: u32) -> Self {
+        Self::of("staker", params, label, provider, (AMOUNT, time))
+    }
+
+    /// As [`Stake::new`], of another account, with an amount beside the time.
+    pub fn of(
+        owner: &str,
+        params: &StakingParams,
+        label: &str,
+        provider: FinalityProviderPublicKey,
+        (amount, time): (u64, u32),
+    ) -> Self {
         let staker = StakerSecret::from_bytes(&secret(label)).unwrap();
         let plan = plan_stake(
             params,
             staker.public_key(),
             &[provider],
-            Amount::from_sat(AMOUNT),
+            Amount::from_sat(amount),
             Timelock::from_blocks(time).unwrap(),
         )
         .unwrap();
         let staking_tx = funding_tx(label, vec![plan.staking_output()]);
         let terms = plan.with_funded(staking_tx).unwrap().sign(&staker, &[0; 32]).unwrap();
         let checked = terms.check(params).unwrap();
-        Self { terms, checked, label: label.to_owned(), params: params.clone() }
+        Self { owner: owner.to_owned(), terms, checked, label: label.to_owned(), params: params.clone() }
     }
 
     pub fn staker(&self) -> StakerSecret {
@@ -87,8 +99,8 @@ impl Stake {
     /// The registration, with a proof when the stake is on Bitcoin already.
     pub fn registration(&self, inclusion: Option<InclusionProof>) -> MsgCreateBTCDelegation {
         let request = DelegationRequest {
-            staker_account: account("staker").account().clone(),
-            possession: possession(self.staker().signing_key(), "staker"),
+            staker_account: account(&self.owner).account().clone(),
+            possession: possession(self.staker().signing_key(), &self.owner),
             terms: self.terms.clone(),
             inclusion,
             expansion: None,
@@ -151,7 +163,7 @@ impl Stake {
 impl World {
     /// Registers a stake for approval and has three members sign it.
     pub async fn verified(&self, stake: &Stake) {
-        self.must("staker", &stake.registration(None)).await;
+        self.must(&stake.owner, &stake.registration(None)).await;
         for i in 0..3 {
             self.must("covenant", &stake.covenant_sigs(i)).await;
         }

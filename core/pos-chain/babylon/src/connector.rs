@@ -1,11 +1,12 @@
 //! Makes reader and sender from a role's configuration: the adapter's front door for every `main.rs`.
 
+mod network;
+
 use crate::{
-    convert::ACCOUNT_PREFIX,
     reader::{BabylonReader, WrongNetwork},
     rpc::{HttpRpc, Rpc},
     sender::{BabylonSender, SenderConfig},
-    tx::{AccountKey, DENOM, GasPrice},
+    tx::{AccountKey, GasPrice},
 };
 use async_trait::async_trait;
 use btc_staking_pos_chain::{
@@ -13,6 +14,7 @@ use btc_staking_pos_chain::{
     connect::{AccountSecret, ChainEndpoint, Connector},
 };
 use btc_staking_protocol::{keys::AccountAddress, rate::Decimal};
+use network::{check_chain, check_configured_names};
 use std::{sync::Arc, time::Duration};
 
 /// Longest wait for an answer to one call.
@@ -28,7 +30,10 @@ pub struct BabylonConnector;
 #[async_trait]
 impl Connector for BabylonConnector {
     async fn connect(&self, endpoint: &ChainEndpoint) -> Result<Arc<dyn PosChain>> {
-        Ok(Arc::new(BabylonReader::new(open(endpoint).await?)))
+        check_configured_names(endpoint)?;
+        let reader = BabylonReader::new(open(endpoint).await?);
+        check_chain(&reader, endpoint).await?;
+        Ok(Arc::new(reader))
     }
 
     async fn open_account_with(
@@ -71,20 +76,12 @@ async fn open(endpoint: &ChainEndpoint) -> Result<Arc<dyn Rpc>> {
 }
 
 fn account_key(endpoint: &ChainEndpoint, secret: &AccountSecret) -> Result<AccountKey> {
-    if endpoint.account_prefix != ACCOUNT_PREFIX {
-        let found = &endpoint.account_prefix;
-        return Err(unusable(format!("account prefix is {found:?}, Babylon's is {ACCOUNT_PREFIX:?}")));
-    }
+    check_configured_names(endpoint)?;
     AccountKey::from_secret(&secret.0).map_err(unusable)
 }
 
 fn sender_config(endpoint: &ChainEndpoint) -> Result<SenderConfig> {
-    if endpoint.fee_denom != DENOM {
-        return Err(unusable(format!(
-            "fee denomination is {:?}, Babylon takes only {DENOM:?}",
-            endpoint.fee_denom
-        )));
-    }
+    check_configured_names(endpoint)?;
     let price: Decimal =
         endpoint.gas_price.parse().map_err(|error| unusable(format!("gas price {error}")))?;
     let gas_price = GasPrice::new(price).map_err(unusable)?;

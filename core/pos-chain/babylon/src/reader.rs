@@ -7,9 +7,15 @@
 mod account;
 mod delegations;
 mod events;
+mod fetch;
 mod finality;
+mod list;
 mod params;
 pub(crate) mod query;
+pub mod sdk;
+
+pub use list::ListQuery;
+pub use query::Refused;
 
 use crate::rpc::{HttpRpc, InvalidEndpoints, Rpc};
 use async_trait::async_trait;
@@ -30,6 +36,8 @@ pub struct BabylonReader {
 pub struct Limits {
     /// Members asked for at once. A page of 500 delegations of a nine-member committee has about 6 MB.
     pub page: u64,
+    /// Bytes of one page. A larger one is asked for again in halves.
+    pub page_bytes: usize,
     /// Members of a whole list. What lies behind is told as one malformed member of a listing, and is an error of a list
     /// that cannot tell.
     pub total: usize,
@@ -40,7 +48,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { page: 500, total: 2_000_000, bytes: 8_000_000_000 }
+        Self { page: 500, page_bytes: 24 * 1024 * 1024, total: 2_000_000, bytes: 8_000_000_000 }
     }
 }
 

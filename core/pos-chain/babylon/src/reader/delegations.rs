@@ -55,12 +55,11 @@ impl DelegationReader for BabylonReader {
     async fn fetch_delegations(&self, status: Option<DelegationStatus>) -> Result<Listing<Delegation>> {
         let filter = status.map_or(BTCDelegationStatus::Any, encode_status);
         let mut list = Collector::default();
-        let request = |page| QueryBTCDelegationsRequest { status: filter.into(), pagination: Some(page) };
+        let request = QueryBTCDelegationsRequest { status: filter.into(), pagination: None };
         let followed = self
-            .follow(request, |response| {
-                let count = response.btc_delegations.len();
-                response.btc_delegations.iter().for_each(|entry| list.push_delegation(entry));
-                (count, response.pagination)
+            .follow(request, |entries| {
+                entries.iter().for_each(|entry| list.push_delegation(entry));
+                entries.len()
             })
             .await?;
         followed.tell(&mut list.0.malformed);
@@ -72,16 +71,16 @@ impl DelegationReader for BabylonReader {
         finality_provider: &FinalityProviderPublicKey,
     ) -> Result<Listing<Delegation>> {
         let mut list = Collector::default();
-        let request = |page| QueryFinalityProviderDelegationsRequest {
+        let request = QueryFinalityProviderDelegationsRequest {
             fp_btc_pk_hex: finality_provider.to_string(),
-            pagination: Some(page),
+            pagination: None,
         };
         let followed = self
-            .follow(request, |response| {
-                let entries = response.btc_delegator_delegations.iter().flat_map(|holder| &holder.dels);
+            .follow(request, |holders| {
+                let entries = holders.iter().flat_map(|holder| &holder.dels);
                 let count = entries.clone().count();
                 entries.for_each(|entry| list.push_delegation(entry));
-                (count, response.pagination)
+                count
             })
             .await?;
         followed.tell(&mut list.0.malformed);
@@ -145,16 +144,14 @@ impl FinalityProviderReader for BabylonReader {
 
     async fn fetch_finality_providers(&self) -> Result<Listing<FinalityProvider>> {
         let mut list = Collector::default();
-        let request = |page| QueryFinalityProvidersRequest { pagination: Some(page) };
         let followed = self
-            .follow(request, |response| {
-                let count = response.finality_providers.len();
-                for entry in &response.finality_providers {
+            .follow(QueryFinalityProvidersRequest { pagination: None }, |entries| {
+                for entry in &entries {
                     list.push(decode_finality_provider(entry), || {
                         format!("finality provider {}", hex::encode(&entry.btc_pk))
                     });
                 }
-                (count, response.pagination)
+                entries.len()
             })
             .await?;
         followed.tell(&mut list.0.malformed);

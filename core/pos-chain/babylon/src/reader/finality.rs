@@ -73,13 +73,12 @@ impl FinalityReader for BabylonReader {
         key: &FinalityProviderPublicKey,
     ) -> Result<Vec<StoredCommitment>> {
         let mut stored = BTreeMap::new();
-        let request =
-            |page| QueryListPubRandCommitRequest { fp_btc_pk_hex: key.to_string(), pagination: Some(page) };
+        let request = QueryListPubRandCommitRequest { fp_btc_pk_hex: key.to_string(), pagination: None };
         let followed = self
-            .follow(request, |response| {
-                let count = response.pub_rand_commit_map.len();
-                stored.extend(response.pub_rand_commit_map);
-                (count, response.pagination)
+            .follow(request, |entries| {
+                let count = entries.len();
+                stored.extend(entries);
+                count
             })
             .await?;
         followed.require_all()?;
@@ -110,11 +109,10 @@ impl EvidenceReader for BabylonReader {
     async fn fetch_evidences(&self, from: PosHeight) -> Result<Listing<Evidence>> {
         let mut first: BTreeMap<FinalityProviderPublicKey, Evidence> = BTreeMap::new();
         let mut malformed = Vec::new();
-        let request =
-            |page| QueryListEvidencesRequest { start_height: from.to_u64(), pagination: Some(page) };
+        let request = QueryListEvidencesRequest { start_height: from.to_u64(), pagination: None };
         let followed = self
-            .follow(request, |response| {
-                for entry in &response.evidences {
+            .follow(request, |entries| {
+                for entry in &entries {
                     match decode_evidence(entry) {
                         Ok(evidence) if evidence.height < from => {}
                         Ok(evidence) => {
@@ -125,7 +123,7 @@ impl EvidenceReader for BabylonReader {
                         }
                     }
                 }
-                (response.evidences.len(), response.pagination)
+                entries.len()
             })
             .await?;
         followed.tell(&mut malformed);

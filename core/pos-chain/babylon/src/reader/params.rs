@@ -36,12 +36,11 @@ use btc_staking_protocol::{
 impl ParamsReader for BabylonReader {
     async fn fetch_staking_params(&self) -> Result<Vec<StakingParams>> {
         let mut stored = Vec::new();
-        let request = |page| QueryParamsVersionsRequest { pagination: Some(page) };
         let followed = self
-            .follow(request, |response| {
-                let count = response.params.len();
-                stored.extend(response.params);
-                (count, response.pagination)
+            .follow(QueryParamsVersionsRequest { pagination: None }, |entries| {
+                let count = entries.len();
+                stored.extend(entries);
+                count
             })
             .await?;
         followed.require_all()?;

@@ -1,27 +1,40 @@
-//! One query, and a list of pages.
+//! One query: asked, bounded, understood.
 
 use super::BabylonReader;
 use crate::{
     convert::InvalidField,
     errors::{Failure, Registered, find_registered},
-    proto::{PageRequest, PageResponse, Query},
-    rpc::{Rpc, kind_of_text},
+    proto::{
+        Query,
+        btcstaking::QueryFinalityProviderDelegationsRequest,
+        finality::{QueryVotesAtHeightRequest, QueryVotesAtHeightResponse},
+    },
+    rpc::{AbciAnswer, Read, Rpc, RpcError, kind_of_text},
 };
 use btc_staking_pos_chain::{ChainError, ErrorKind, Result};
-use prost::Message;
+use prost::{
+    Message,
+    encoding::{WireType, decode_key, decode_varint},
+};
+use thiserror::Error;
 
-/// A query the chain answered with an error.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refused {
-    pub(crate) path: &'static str,
-    pub(crate) codespace: String,
-    pub(crate) code: u32,
-    pub(crate) log: String,
+/// A query the chain answered with an error: something is not there, or the request is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{path}: {log} ({codespace}/{code})")]
+pub struct Refused {
+    /// What was asked.
+    pub path: &'static str,
+    /// Namespace of the code.
+    pub codespace: String,
+    /// The code; queries lose that of the module.
+    pub code: u32,
+    /// The chain's words.
+    pub log: String,
 }
 
 impl Refused {
     /// Whether this is the registered error; told by text, since queries lose the code.
-    pub(crate) fn is(&self, codespace: &str, code: u32) -> bool {
+    pub fn is(&self, codespace: &str, code: u32) -> bool {
         self.registered().is_some_and(|entry| entry.codespace == codespace && entry.code == code)
     }
 
@@ -61,52 +74,81 @@ fn kind_of_status(log: &str) -> ErrorKind {
     if passing.iter().any(|status| log.contains(status)) { ErrorKind::Transient } else { ErrorKind::Broken }
 }
 
-/// Asks; the outer error is trouble, the inner one the chain's answer.
+/// Asks one node; the outer error is trouble, the inner one the chain's answer.
 pub(crate) async fn ask<Q: Query>(
     rpc: &dyn Rpc,
     request: &Q,
 ) -> Result<std::result::Result<Q::Response, Refused>> {
     let answer = rpc.abci_query(Q::PATH, request.encode_to_vec()).await;
-    let answer = answer.map_err(|error| error.into_chain_error(Q::PATH))?;
+    understand::<Q>(answer.map_err(|error| error.into_chain_error(Q::PATH))?)
+}
+
+fn understand<Q: Query>(answer: AbciAnswer) -> Result<std::result::Result<Q::Response, Refused>> {
     if answer.code != 0 {
         let refused =
             Refused { path: Q::PATH, codespace: answer.codespace, code: answer.code, log: answer.log };
         return Ok(Err(refused));
     }
-    let response = Q::Response::decode(answer.value.as_slice());
-    response.map(Ok).map_err(|error| broken(Q::PATH, error))
+    decode::<Q>(&answer.value).map(Ok).map_err(|error| broken(Q::PATH, error))
+}
+
+/// Decodes a response that cannot grow out of proportion in memory: a member of a few bytes may become a structure of
+/// hundreds, so a response of very many very small members is none.
+fn decode<Q: Query>(bytes: &[u8]) -> std::result::Result<Q::Response, String> {
+    let is_nested = Q::PATH == QueryFinalityProviderDelegationsRequest::PATH;
+    let members = count_members(bytes, is_nested).ok_or("no protobuf message")?;
+    if members > MANY_MEMBERS && bytes.len() / members < SMALL_MEMBER {
+        return Err(format!("{members} members in {} bytes, which no chain has", bytes.len()));
+    }
+    Q::Response::decode(bytes).map_err(|error| error.to_string())
+}
+
+/// Members of a full page, and more than any page asked for here has.
+const MANY_MEMBERS: usize = 1_001;
+/// Members of what the chain has much of are larger than this.
+const SMALL_MEMBER: usize = 32;
+
+/// Counts the members of a message's lists: its fields of variable length and, if `is_nested`, theirs.
+fn count_members(mut bytes: &[u8], is_nested: bool) -> Option<usize> {
+    let mut count = 0usize;
+    while !bytes.is_empty() {
+        let (_, wire_type) = decode_key(&mut bytes).ok()?;
+        let skipped = match wire_type {
+            WireType::Varint => {
+                decode_varint(&mut bytes).ok()?;
+                0
+            }
+            WireType::SixtyFourBit => 8,
+            WireType::ThirtyTwoBit => 4,
+            WireType::LengthDelimited => usize::try_from(decode_varint(&mut bytes).ok()?).ok()?,
+            WireType::StartGroup | WireType::EndGroup => return None,
+        };
+        let member = bytes.get(..skipped)?;
+        bytes = bytes.get(skipped..)?;
+        if matches!(wire_type, WireType::LengthDelimited) {
+            count = count.checked_add(1)?;
+            if is_nested {
+                count = count.checked_add(count_members(member, false).unwrap_or(0))?;
+            }
+        }
+    }
+    Some(count)
+}
+
+/// Equal content in equal bytes: maps are ordered by decoding, and members whose order the node leaves open are sorted.
+fn comparable<Q: Query>(bytes: &[u8]) -> Option<Vec<u8>> {
+    let response = decode::<Q>(bytes).ok()?.encode_to_vec();
+    if Q::PATH != QueryVotesAtHeightRequest::PATH {
+        return Some(response);
+    }
+    let mut votes = QueryVotesAtHeightResponse::decode(response.as_slice()).ok()?;
+    votes.btc_pks.sort_unstable();
+    Some(votes.encode_to_vec())
 }
 
 /// An answer that cannot be understood.
 pub(crate) fn broken(asked: &str, why: impl std::fmt::Display) -> ChainError {
     ChainError::new(ErrorKind::Broken, format!("{asked}: {why}"))
-}
-
-/// How far a list was read.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use]
-pub(super) enum Followed {
-    /// To its end.
-    All,
-    /// To a limit; says which.
-    Cut(String),
-}
-
-impl Followed {
-    /// Tells a listing what it lacks: the members read are as good as they would be with the others.
-    pub(super) fn tell(self, malformed: &mut Vec<String>) {
-        if let Self::Cut(why) = self {
-            malformed.push(why);
-        }
-    }
-
-    /// Refuses a list that is only of use whole.
-    pub(super) fn require_all(self) -> Result<()> {
-        match self {
-            Self::All => Ok(()),
-            Self::Cut(why) => Err(ChainError::new(ErrorKind::Broken, why)),
-        }
-    }
 }
 
 impl BabylonReader {
@@ -120,46 +162,82 @@ impl BabylonReader {
         &self,
         request: &Q,
     ) -> Result<std::result::Result<Q::Response, Refused>> {
-        ask(self.rpc.as_ref(), request).await
+        let answer = self.read(request, MAX_RESPONSE).await;
+        understand::<Q>(answer.map_err(|error| error.into_chain_error(Q::PATH))?)
     }
 
-    /// Follows a list to its end, or to the limits. `request` builds the request of a page; `take` hands its members
-    /// over and returns how many there were and the chain's page information.
-    pub(super) async fn follow<Q>(
-        &self,
-        request: impl Fn(PageRequest) -> Q + Send + Sync,
-        mut take: impl FnMut(Q::Response) -> (usize, Option<PageResponse>) + Send,
-    ) -> Result<Followed>
-    where
-        Q: Query + Sync,
-        Q::Response: Send,
-    {
-        let mut key = Vec::new();
-        let (mut seen, mut bytes) = (0usize, 0u64);
-        loop {
-            let page = PageRequest { key: key.clone(), limit: self.limits.page, ..PageRequest::default() };
-            let response = self.query(&request(page)).await?;
-            bytes = bytes.saturating_add(u64::try_from(response.encoded_len()).unwrap_or(u64::MAX));
-            let (count, next) = take(response);
-            seen = seen.saturating_add(count);
-            let next = next.unwrap_or_default().next_key;
-            if next.is_empty() {
-                return Ok(Followed::All);
+    /// Asks for one page; the failure tells whether a smaller page may fit.
+    pub(super) async fn ask_page<Q: Query>(&self, request: &Q) -> std::result::Result<Q::Response, NoPage> {
+        match self.read(request, self.limits.page_bytes).await {
+            Ok(answer) => {
+                let response = understand::<Q>(answer).map_err(NoPage::Failed)?;
+                response.map_err(|refused| NoPage::Failed(refused.into_chain_error()))
             }
-            // A page is only left when it is full, so one without members cannot have a next.
-            if next == key || count == 0 {
-                return Err(broken(Q::PATH, "list does not move on"));
-            }
-            if seen >= self.limits.total || bytes >= self.limits.bytes {
-                let read = format!("list goes on behind its first {seen} members of {bytes} bytes");
-                return Ok(Followed::Cut(format!("{}: {read}", Q::PATH)));
-            }
-            key = next;
+            Err(error @ RpcError::TooLarge { .. }) => Err(NoPage::TooLarge(error.into_chain_error(Q::PATH))),
+            Err(error) => Err(NoPage::Failed(error.into_chain_error(Q::PATH))),
         }
     }
+
+    async fn read<Q: Query>(
+        &self,
+        request: &Q,
+        max_bytes: usize,
+    ) -> std::result::Result<AbciAnswer, RpcError> {
+        let data = request.encode_to_vec();
+        self.rpc.read(Read { path: Q::PATH, data, max_bytes, comparable: comparable::<Q> }).await
+    }
+}
+
+/// Largest response that is no page of a list.
+const MAX_RESPONSE: usize = 4 * 1024 * 1024;
+
+/// Why there is no page.
+#[derive(Debug)]
+pub(super) enum NoPage {
+    /// It is larger than a page may be.
+    TooLarge(ChainError),
+    /// Anything else.
+    Failed(ChainError),
 }
 
 /// Turns a field that does not convert into the port's error.
 pub(super) fn malformed<Q: Query>(error: InvalidField) -> ChainError {
     broken(Q::PATH, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::btcstaking::{QueryBTCDelegationsRequest, QueryFinalityProvidersRequest};
+
+    #[test]
+    fn a_page_that_would_grow_out_of_proportion_is_refused_before_it_does() {
+        // A million empty members in two megabytes, each of which would become a structure of hundreds of bytes.
+        let many: Vec<u8> = [0x0a, 0x00].repeat(1_000_000);
+        let refused = decode::<QueryBTCDelegationsRequest>(&many).unwrap_err();
+        assert!(refused.contains("1000000 members"), "{refused}");
+        let mut hidden = Vec::new();
+        prost::encoding::bytes::encode(1, &many, &mut hidden);
+        assert!(decode::<QueryFinalityProviderDelegationsRequest>(&hidden).is_err());
+        let few: Vec<u8> = [0x0a, 0x00].repeat(1_000);
+        assert_eq!(decode::<QueryFinalityProvidersRequest>(&few).unwrap().finality_providers.len(), 1_000);
+    }
+
+    #[test]
+    fn bytes_that_are_no_message_are_refused() {
+        for bytes in [&[0xff][..], &[0x0a, 0x05, 1], &[0x0b], &[0x09, 1], &[0x08, 0x80]] {
+            assert!(decode::<QueryBTCDelegationsRequest>(bytes).is_err(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn votes_are_compared_without_their_order() {
+        let of = |keys: [u8; 2]| {
+            let btc_pks = keys.iter().map(|key| vec![*key; 32]).collect();
+            comparable::<QueryVotesAtHeightRequest>(&QueryVotesAtHeightResponse { btc_pks }.encode_to_vec())
+        };
+        assert_eq!(of([1, 2]), of([2, 1]));
+        assert_ne!(of([1, 2]), of([1, 3]));
+        assert_eq!(comparable::<QueryVotesAtHeightRequest>(&[0xff]), None);
+    }
 }

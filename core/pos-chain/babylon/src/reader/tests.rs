@@ -1,5 +1,8 @@
 //! The reader against a scripted node.
 
+mod pages;
+mod queries;
+
 use super::*;
 use crate::{
     proto::{
@@ -34,6 +37,7 @@ fn reader() -> (Arc<FakeRpc>, BabylonReader) {
     let rpc = Arc::new(FakeRpc::default());
     let reader = BabylonReader::new(Arc::<FakeRpc>::clone(&rpc)).with_limits(Limits {
         page: 2,
+        page_bytes: 1_000_000,
         total: 6,
         bytes: 10_000,
     });

@@ -8,7 +8,7 @@ use btc_staking_devnet_chain::{Genesis, GenesisAccount, Node, NodeConfig};
 use btc_staking_pos_chain::{
     ChainMessage, ErrorKind, EventFollower, MessageOutcome, PosChain, RefusalKind,
     connect::{AccountSecret, ChainEndpoint, Connector},
-    contract::{check_reads, check_submission},
+    contract::{check_events, check_hints, check_reads, check_submission},
     event::ChainEvent,
 };
 use btc_staking_protocol::height::PosHeight;
@@ -61,8 +61,10 @@ async fn the_embedded_chain_keeps_the_contract() {
     // Both transactions succeeded and were made of refundable messages only.
     assert_eq!(chain.fetch_balance(sender.account()).await, Ok(100_000_000));
     check_unfunded(&endpoint, second).await;
-    check_events(&url, second).await;
+    check_told(&url, second).await;
     check_foreign(&endpoint).await;
+    check_hints(chain.as_ref(), true, tokio::time::sleep(Duration::from_secs(20))).await.unwrap();
+    check_agreement(&endpoint, &url).await;
     node.stop().await;
 }
 
@@ -87,8 +89,9 @@ async fn check_unfunded(endpoint: &ChainEndpoint, tip: Header) {
     assert!(told, "{outcomes:?}");
 }
 
-async fn check_events(url: &str, tip: Header) {
+async fn check_told(url: &str, tip: Header) {
     let reader = BabylonReader::over_http(&[url.to_owned()], Duration::from_secs(10)).unwrap();
+    check_events(&reader).await.unwrap();
     let mut follower = EventFollower::after(PosHeight::new(0));
     let blocks = follower.fetch_next(&reader, 10_000).await.unwrap();
     let mut advanced = blocks.iter().flat_map(|block| &block.events.items).filter_map(|event| match event {
@@ -104,4 +107,15 @@ async fn check_foreign(endpoint: &ChainEndpoint) {
     let Err(error) = BabylonConnector.connect(&foreign).await else { panic!("another network was accepted") };
     assert_eq!(error.kind, ErrorKind::Broken);
     assert!(error.detail.contains(CHAIN) && error.detail.contains("bbn-1"), "{error}");
+}
+
+/// The same contract holds where two endpoints must say everything alike.
+async fn check_agreement(endpoint: &ChainEndpoint, url: &str) {
+    let second = url.replace("127.0.0.1", "localhost");
+    let two = ChainEndpoint { rpc: vec![url.to_owned(), second], agreement: 2, ..endpoint.clone() };
+    let chain = BabylonConnector.connect(&two).await.unwrap();
+    check_reads(chain.as_ref()).await.unwrap();
+    let three = ChainEndpoint { agreement: 3, ..two };
+    let Err(error) = BabylonConnector.connect(&three).await else { panic!("two endpoints cannot be three") };
+    assert_eq!(error.kind, ErrorKind::Broken);
 }

@@ -5,15 +5,16 @@
 //! panicking, so that a caller may also run the suite against a foreign node.
 
 use crate::{
+    event::{EventFollower, EventReader, HintReader},
     message::{ChainMessage, MessageOutcome, RefusalKind},
-    ports::{ChainError, ErrorKind, PosChain, Submitter, VotingPower},
+    ports::{ChainError, ErrorKind, HeadReader, PosChain, Submitter, VotingPower},
 };
 use bitcoin::{BlockHash, Txid, hashes::Hash};
 use btc_staking_protocol::{
     delegation::DelegationStatus, height::PosHeight, inclusion::InclusionProof,
     keys::FinalityProviderPublicKey, params::ParamsVersion,
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, task::Poll};
 use thiserror::Error;
 
 /// A broken promise of a port.
@@ -193,6 +194,57 @@ pub async fn check_finality(chain: &(impl PosChain + ?Sized)) -> Check {
         check_commitments(chain, &provider.key).await?;
     }
     call("fetch_last_finalised_epoch", chain.fetch_last_finalised_epoch().await).map(|_| ())
+}
+
+/// Every block up to the tip tells what happened in it, the same each time, and a block ahead is not known yet.
+///
+/// # Errors
+/// The first [`Violation`].
+pub async fn check_events(chain: &(impl EventReader + HeadReader + ?Sized)) -> Check {
+    let head = call("fetch_head", chain.fetch_head().await)?;
+    let mut follower = EventFollower::after(PosHeight::new(0));
+    let blocks = call("fetch_next", follower.fetch_next(chain, SOME_BLOCKS).await)?;
+    let heights: Vec<u64> = blocks.iter().map(|block| block.height.to_u64()).collect();
+    let is_gapless = heights.iter().zip(1..).all(|(height, expected)| *height == expected);
+    require("blocks follow each other without a gap", is_gapless, &heights)?;
+    for height in [PosHeight::new(1), head.height] {
+        let first = call("fetch_events", chain.fetch_events(height).await)?;
+        let again = call("fetch_events", chain.fetch_events(height).await)?;
+        let same = first.items.len() == again.items.len() && first.malformed == again.malformed;
+        require("a block tells the same each time", same, height)?;
+    }
+    let ahead = chain.fetch_events(far_ahead()).await;
+    let kind = ahead.as_ref().map_err(|error| error.kind).err();
+    require("a block ahead is not known yet", kind == Some(ErrorKind::NotYet), kind)
+}
+
+/// Blocks read by the check of events.
+const SOME_BLOCKS: usize = 20;
+
+/// Waiting for a hint ends with one or with the wait, and hints are given to each who asks.
+///
+/// # Errors
+/// The first [`Violation`].
+pub async fn check_hints(chain: &(impl HintReader + ?Sized), blocks_come: bool, wait: impl Future) -> Check {
+    let (mut one, mut other) = (chain.block_hints(), chain.block_hints());
+    let both = async {
+        one.next().await;
+        other.next().await;
+    };
+    let heard = first_of(both, wait).await;
+    require("every listener hears of new blocks, or nobody does", heard == blocks_come, heard)
+}
+
+/// Whether `first` ends before `second`.
+async fn first_of(first: impl Future<Output = ()>, second: impl Future) -> bool {
+    let (mut first, mut second) = (Box::pin(first), Box::pin(second));
+    std::future::poll_fn(|context| {
+        if first.as_mut().poll(context).is_ready() {
+            return Poll::Ready(true);
+        }
+        second.as_mut().poll(context).map(|_| false)
+    })
+    .await
 }
 
 async fn check_commitments(chain: &(impl PosChain + ?Sized), key: &FinalityProviderPublicKey) -> Check {

@@ -138,6 +138,34 @@ pub trait EventReader: Send + Sync {
     async fn fetch_events(&self, height: PosHeight) -> Result<Listing<ChainEvent>>;
 }
 
+/// Word of new blocks, to look sooner than the clock says.
+///
+/// A hint is nothing but that: it may come without a new block, and a block without a hint. Whoever waits for one also
+/// polls, and reads the chain as if there had been none.
+#[async_trait]
+pub trait Hints: Send {
+    /// Returns once there is word that did not come before the last return; never, where there are no hints. Dropping the
+    /// wait loses nothing.
+    async fn next(&mut self);
+}
+
+/// Hints that never come.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoHints;
+
+#[async_trait]
+impl Hints for NoHints {
+    async fn next(&mut self) {
+        std::future::pending().await
+    }
+}
+
+/// Gives hints.
+pub trait HintReader: Send + Sync {
+    /// Returns hints from now on, for one who waits for them.
+    fn block_hints(&self) -> Box<dyn Hints>;
+}
+
 /// Events of consecutive blocks.
 #[derive(Debug, Clone)]
 pub struct BlockEvents {

@@ -12,7 +12,7 @@ pub mod message;
 pub mod outbox;
 pub mod ports;
 
-pub use event::{ChainEvent, EventFollower, EventReader};
+pub use event::{ChainEvent, EventFollower, EventReader, HintReader, Hints};
 pub use message::{ChainMessage, MessageOutcome, Refusal, RefusalClass, RefusalKind};
 pub use outbox::{MemoryOutbox, Outbox, OutboxEntry, OutboxError};
 pub use ports::*;

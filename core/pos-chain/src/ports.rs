@@ -1,5 +1,6 @@
 //! The ports: small traits, one per need.
 
+use crate::event::HintReader;
 use crate::message::{ChainMessage, CommissionRates, Description, MessageOutcome};
 use async_trait::async_trait;
 use bitcoin::{BlockHash, Txid, block::Header};
@@ -314,6 +315,7 @@ pub trait PosChain:
     + FinalityReader
     + EvidenceReader
     + AccountReader
+    + HintReader
 {
 }
 impl<T> PosChain for T where
@@ -325,5 +327,6 @@ impl<T> PosChain for T where
         + FinalityReader
         + EvidenceReader
         + AccountReader
+        + HintReader
 {
 }

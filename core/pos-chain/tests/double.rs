@@ -7,7 +7,7 @@ use btc_staking_pos_chain::{
     ChainMessage, ErrorKind, EventFollower, EvidenceReader, FinalityProvider, FinalityProviderReader,
     FinalityReader, HeadReader, LightClientHeader, LightClientReader, MessageOutcome, Refusal, RefusalKind,
     StoredCommitment, Submitter, VotingPower,
-    contract::{Violation, check_finality, check_reads, check_submission},
+    contract::{Violation, check_events, check_finality, check_hints, check_reads, check_submission},
     double::{ChainState, ScriptedChain},
     event::ChainEvent,
     message::{CommissionRates, Description, FinalityProviderRegistration, RewardKind},
@@ -77,6 +77,8 @@ fn is_accepted(outcome: &MessageOutcome) -> bool {
 async fn the_double_keeps_the_contract() {
     let chain = chain();
     check_reads(&chain).await.unwrap();
+    check_events(&chain).await.unwrap();
+    check_hints(&chain, false, async {}).await.unwrap();
     let good = vec![
         ChainMessage::SetWithdrawAddress(account()),
         vote(10, [9; 32]),

@@ -37,18 +37,24 @@ const PARAMS_ROUNDS: u32 = 100;
 pub async fn run_voter(provider: Arc<Provider>, mut stop: Stop) -> Result<(), TaskError> {
     let last_vote = provider.records.last_vote(&provider.subject).map_err(store_failed)?;
     let voter = Voter::new(provider.settings.batch, last_vote.map(|vote| vote.height));
+    let mut hints = provider.chain.block_hints();
     let mut task = VoterTask { provider, voter, params: None };
     let mut backoff = Backoff::new(retry_policy(&task.provider.settings));
     while !stop.is_stopping() {
-        let wait = match task.run_round(&stop).await? {
+        let round = task.run_round(&stop).await?;
+        task.show();
+        let waited = match round {
             Round::Done => {
                 backoff.reset();
-                task.provider.settings.poll_interval
+                // Word of a new block is a reason to look sooner; without any the interval passes.
+                let wait = tokio::time::timeout(task.provider.settings.poll_interval, hints.next());
+                stop.race(wait).await.map(|_| ())
             }
-            Round::Unreachable => backoff.next(task.provider.entropy.next_u64().unwrap_or(0)),
+            Round::Unreachable => {
+                stop.sleep(backoff.next(task.provider.entropy.next_u64().unwrap_or(0))).await
+            }
         };
-        task.show();
-        if stop.sleep(wait).await.is_err() {
+        if waited.is_err() {
             break;
         }
     }

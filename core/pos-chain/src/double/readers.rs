@@ -2,7 +2,7 @@
 
 use super::ScriptedChain;
 use crate::{
-    event::{ChainEvent, EventReader},
+    event::{ChainEvent, EventReader, HintReader, Hints, NoHints},
     message::RewardKind,
     ports::*,
 };
@@ -177,5 +177,12 @@ impl EventReader for ScriptedChain {
             let items = state.events.get(&height).cloned().unwrap_or_default();
             Ok(Listing { items, malformed: Vec::new() })
         })
+    }
+}
+
+/// A scripted chain gives no hints: roles must do without.
+impl HintReader for ScriptedChain {
+    fn block_hints(&self) -> Box<dyn Hints> {
+        Box::new(NoHints)
     }
 }

@@ -153,6 +153,11 @@ fn events_of(core: &Core, subscriptions: &[Subscription], height: u64) -> Result
         "result_finalize_block": form::finalize_block(&record),
     }});
     notify(&mut out, subscriptions, &tags, &data);
+    tags.insert("tm.event".into(), vec!["NewBlockHeader".into()]);
+    let data = json!({"type": "tendermint/event/NewBlockHeader", "value": {
+        "header": form::to_json(&record.header()?)?,
+    }});
+    notify(&mut out, subscriptions, &tags, &data);
     tags.insert("tm.event".into(), vec!["NewBlockEvents".into()]);
     let data = json!({"type": "tendermint/event/NewBlockEvents", "value": {
         "height": height.to_string(),

@@ -5,7 +5,7 @@ use crate::events::decode_event;
 use async_trait::async_trait;
 use btc_staking_pos_chain::{
     Listing, Result,
-    event::{ChainEvent, EventReader},
+    event::{ChainEvent, EventReader, HintReader, Hints},
 };
 use btc_staking_protocol::height::PosHeight;
 
@@ -22,5 +22,11 @@ impl EventReader for BabylonReader {
             }
         }
         Ok(listing)
+    }
+}
+
+impl HintReader for BabylonReader {
+    fn block_hints(&self) -> Box<dyn Hints> {
+        self.rpc.block_hints()
     }
 }

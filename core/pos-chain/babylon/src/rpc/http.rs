@@ -6,15 +6,17 @@ use super::{
     calls::{
         BlockResultsAnswer, Call, HeaderAnswer, QueryAnswer, ResultAnswer, StatusAnswer, TxAnswer, parse,
     },
+    hints::Listener,
     standing::{Rank, Standing, reference_height},
     transport::{Bounds, Transport},
 };
 use async_trait::async_trait;
+use btc_staking_pos_chain::event::Hints;
 use futures::future::join_all;
 use serde::de::DeserializeOwned;
 use std::{
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -41,6 +43,8 @@ pub struct HttpRpc {
     /// The tip is never told below this height again.
     head: AtomicU64,
     ids: AtomicU64,
+    /// Started by the first who waits for hints.
+    listener: OnceLock<Listener>,
     /// When all nodes were last asked how they are.
     refreshed: tokio::sync::Mutex<Option<Instant>>,
 }
@@ -92,6 +96,7 @@ impl HttpRpc {
             floor: AtomicU64::new(0),
             head: AtomicU64::new(0),
             ids: AtomicU64::new(1),
+            listener: OnceLock::new(),
             refreshed: tokio::sync::Mutex::new(None),
         })
     }
@@ -406,6 +411,14 @@ impl Rpc for HttpRpc {
         let chain = self.network.as_deref();
         let take = |answer: HeaderAnswer| answer.into_header(height, chain);
         self.perform(&Call::header(height), Needs::Chain, take).await
+    }
+
+    fn block_hints(&self) -> Box<dyn Hints> {
+        let start = || {
+            let nodes = self.nodes.iter().map(|node| (node.name.clone(), node.transport.websocket()));
+            Listener::start(nodes.collect())
+        };
+        Box::new(self.listener.get_or_init(start).hints())
     }
 }
 

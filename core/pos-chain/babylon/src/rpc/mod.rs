@@ -12,11 +12,13 @@
 //! | `standing` | what is known about one node; pure |
 //! | `http` | several nodes: health, order of use, failover |
 //! | `agree` | what several nodes say alike |
+//! | `hints` | word of new blocks, to look sooner |
 
 mod agree;
 mod calls;
 #[cfg(test)]
 pub(crate) mod fake;
+mod hints;
 mod http;
 #[cfg(test)]
 pub(crate) mod server;
@@ -24,7 +26,10 @@ mod standing;
 mod transport;
 
 use async_trait::async_trait;
-use btc_staking_pos_chain::{ChainError, ErrorKind};
+use btc_staking_pos_chain::{
+    ChainError, ErrorKind,
+    event::{Hints, NoHints},
+};
 pub use http::HttpRpc;
 pub use standing::HealthPolicy;
 use thiserror::Error;
@@ -247,6 +252,10 @@ pub trait Rpc: Send + Sync {
     /// `abci_query` for something that will be acted on: by agreement of several nodes where that is configured.
     async fn read(&self, read: Read<'_>) -> Result<AbciAnswer, RpcError> {
         self.abci_query(read.path, read.data).await
+    }
+    /// Word of new blocks from now on; none comes unless the connection has any.
+    fn block_hints(&self) -> Box<dyn Hints> {
+        Box::new(NoHints)
     }
 }
 

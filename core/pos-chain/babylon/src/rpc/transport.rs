@@ -49,7 +49,6 @@ impl Transport {
     }
 
     /// The address of the node's WebSocket.
-    #[cfg(test)]
     pub(super) fn websocket(&self) -> Url {
         let mut url = self.url.clone();
         let scheme = if url.scheme() == "https" { "wss" } else { "ws" };

@@ -12,16 +12,22 @@ use tokio::sync::watch;
 /// Chain id where no genesis gives one.
 const CHAIN_ID: &str = "devnet-1";
 
+/// Where the chain listens, and how fast it goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Doors {
+    /// CometBFT's RPC.
+    pub rpc: SocketAddr,
+    /// gRPC, if it is wanted.
+    pub grpc: Option<SocketAddr>,
+    /// Time between blocks.
+    pub block_time: Duration,
+}
+
 /// Runs the chain until SIGINT or SIGTERM.
 ///
 /// # Errors
 /// [`Failure`] when the genesis is wrong or the node does not start or stops by itself.
-pub fn run(
-    genesis: Option<&Path>,
-    data_dir: &Path,
-    listen: SocketAddr,
-    block_time: Duration,
-) -> Result<(), Failure> {
+pub fn run(genesis: Option<&Path>, data_dir: &Path, doors: Doors) -> Result<(), Failure> {
     let genesis = match genesis {
         Some(file) => Genesis::from_json(&std::fs::read_to_string(file).fail_with(Exit::Usage)?)
             .fail_with(Exit::Usage)?,
@@ -30,11 +36,14 @@ pub fn run(
     telemetry::init(&LogOptions::default())?;
     let chain_id = genesis.chain_id.clone();
     let mut config = NodeConfig::new(genesis, data_dir);
-    (config.rpc_addr, config.block_time) = (listen, block_time);
+    (config.rpc_addr, config.grpc_addr, config.block_time) = (doors.rpc, doors.grpc, doors.block_time);
     runtime()?.block_on(async {
         let signals = signals::Signals::new()?;
         let node = Node::start(config).await?;
         println!("chain {chain_id}: CometBFT RPC at http://{}", node.rpc_addr());
+        if let Some(address) = node.grpc_addr() {
+            println!("chain {chain_id}: gRPC at http://{address}");
+        }
         let outcome = until_the_end(signals, node.halted()).await;
         node.stop().await;
         outcome

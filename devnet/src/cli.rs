@@ -1,7 +1,8 @@
 //! The command line.
 
 use crate::{
-    bitcoin, chain_only,
+    bitcoin,
+    chain_only::{self, Doors},
     daemons::Residence,
     demo,
     install::Boards,
@@ -126,11 +127,14 @@ struct ChainArgs {
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
     /// Run only the application and listen here for a CometBFT 0.38, which brings genesis, blocks and RPC.
-    #[arg(long, value_name = "ADDR", conflicts_with_all = ["genesis", "listen", "block_time_ms"])]
+    #[arg(long, value_name = "ADDR", conflicts_with_all = ["genesis", "listen", "grpc", "block_time_ms"])]
     abci: Option<SocketAddr>,
     /// Where its RPC listens.
     #[arg(long, default_value = "127.0.0.1:26657")]
     listen: SocketAddr,
+    /// Answer the same queries over gRPC here.
+    #[arg(long, value_name = "ADDR")]
+    grpc: Option<SocketAddr>,
     /// Milliseconds between blocks, at least 200.
     #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u64).range(200..=60_000))]
     block_time_ms: u64,
@@ -196,7 +200,8 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Command::Chain(args) => cli::run(Output::Text, || {
             let block_time = Duration::from_millis(args.block_time_ms);
-            chain_only::run(args.genesis.as_deref(), &args.data_dir, args.listen, block_time)
+            let doors = Doors { rpc: args.listen, grpc: args.grpc, block_time };
+            chain_only::run(args.genesis.as_deref(), &args.data_dir, doors)
         }),
     }
 }

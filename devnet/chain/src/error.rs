@@ -59,14 +59,18 @@ pub(crate) struct Refusal {
 /// The way an error was raised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// A registered SDK error, possibly wrapped.
-    Registered,
+    /// A registered SDK error with its registered text, possibly wrapped in more words.
+    Registered(&'static str),
+    /// The same, raised before any handler: a query reports it with its own code.
+    Outright(&'static str),
     /// Any other error value.
     Plain,
     /// A gRPC status.
     Status(Status),
     /// A crash inside a handler.
     Panic,
+    /// A query whose path nobody answers.
+    NoSuchPath,
 }
 
 /// gRPC status codes in use.
@@ -126,7 +130,14 @@ impl Registered {
 
     /// The error with a log of its own.
     pub(crate) fn refusal(self, log: String) -> Refusal {
-        Refusal { codespace: self.codespace, code: self.code, log, form: Form::Registered }
+        Refusal { codespace: self.codespace, code: self.code, log, form: Form::Registered(self.text) }
+    }
+}
+
+impl Registered {
+    /// The error with a log of its own, raised before any handler.
+    pub(crate) fn outright(self, log: String) -> Refusal {
+        Refusal { form: Form::Outright(self.text), ..self.refusal(log) }
     }
 }
 
@@ -177,13 +188,13 @@ impl Refusal {
     /// The refusal as `abci_query` reports it (`wire.md` 4.5).
     pub(crate) fn in_query(self) -> Self {
         let mapped = match self.form {
-            Form::Registered => sdk::UNKNOWN_REQUEST,
+            Form::Registered(_) | Form::NoSuchPath => sdk::UNKNOWN_REQUEST,
             Form::Status(Status::NotFound) => sdk::KEY_NOT_FOUND,
             Form::Status(Status::InvalidArgument) | Form::Plain => sdk::INVALID_REQUEST,
             Form::Status(Status::Unknown | Status::PermissionDenied | Status::Internal) => {
                 sdk::UNKNOWN_REQUEST
             }
-            Form::Panic => return self,
+            Form::Panic | Form::Outright(_) => return self,
         };
         mapped.refusal(format!("{}: {}", self.log, mapped.text))
     }

@@ -11,6 +11,7 @@
 //! | `authority` | governance as commands: the messages of the account that genesis names | `chain.md` 4, 10.8 |
 //! | [`load`] | states of any size from a seed, for load tests | |
 //! | `driver` | the application without a node, block by block | |
+//! | `grpc` | every query, and the SDK's services, over gRPC | `wire.md` 5 |
 //! | `rpc` | CometBFT's RPC over HTTP and WebSocket | `wire.md` 7.2 |
 //!
 //! Whoever executes the same blocks from the same [`Genesis`] has the same app hash at every height. A block and all it
@@ -50,6 +51,7 @@ mod driver;
 mod error;
 mod event;
 mod genesis;
+mod grpc;
 pub mod load;
 mod node;
 mod replay;

@@ -260,7 +260,7 @@ impl Application {
         let output = app.query(QueryInput { path: &asked.path, data: &asked.data, height })?;
         let (value, refusal) = match output.answer {
             Ok(value) => (value, Refusal::none()),
-            Err(refusal) => (vec![], refusal),
+            Err(refusal) => (vec![], refusal.in_query()),
         };
         Ok(ResponseQuery {
             code: refusal.code,

@@ -23,7 +23,7 @@ mod tests;
 
 use crate::{
     error::Broken,
-    node::{LIMITS, StartError, told_to_stop},
+    node::{LIMITS, StartError, listen, told_to_stop},
     state::disk::DiskBackend,
 };
 use application::Application;
@@ -81,10 +81,7 @@ impl AbciServer {
     pub async fn start(config: AbciConfig) -> Result<RunningAbciServer, StartError> {
         let store = Store::open_with(&config.data_dir, SCHEMA, LIMITS)?;
         let application = Arc::new(Application::open(Box::new(DiskBackend::new(store)?))?);
-        let address = config.addr;
-        let listen = |source| StartError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listen)?;
-        let addr = listener.local_addr().map_err(listen)?;
+        let (listener, addr) = listen(config.addr).await?;
         let (stop, stopped) = watch::channel(false);
         let accepting = tokio::spawn(accept(Arc::clone(&application), listener, stopped));
         Ok(RunningAbciServer { application, addr, stop, accepting })

@@ -222,7 +222,7 @@ fn calls_out_of_order_are_refused_with_a_reason_and_change_nothing() {
     ] {
         assert_eq!(exception(&early, asked), reason);
     }
-    assert_eq!(early.answer(Request::default()).1, false);
+    assert!(!early.answer(Request::default()).1);
 
     let application = started();
     let timeless = RequestFinalizeBlock { time: None, ..block(1, vec![]) };
@@ -335,7 +335,7 @@ fn proposals_put_refundable_kinds_first_and_hold_only_transactions() {
         }
     };
     assert_eq!(prepare(1_000_000), [refundable.clone(), first.clone()]);
-    assert_eq!(prepare(i64::try_from(refundable.len()).unwrap() + 10), [refundable.clone()]);
+    assert_eq!(prepare(i64::try_from(refundable.len()).unwrap() + 10), std::slice::from_ref(&refundable));
     assert_eq!(prepare(-1), Vec::<Vec<u8>>::new());
 
     let accepted = |txs: &[&Vec<u8>]| {

@@ -336,12 +336,12 @@ impl App {
         let latest = self.height.to_u64();
         let Some(back) = latest.checked_sub(height) else {
             let why = "cannot query with height in the future; please provide a valid height";
-            return Err(sdk::INVALID_HEIGHT.refusal(format!("{why}: {}", sdk::INVALID_HEIGHT.text)));
+            return Err(sdk::INVALID_HEIGHT.outright(format!("{why}: {}", sdk::INVALID_HEIGHT.text)));
         };
         usize::try_from(back).ok().filter(|back| *back <= self.overwritten.len()).ok_or_else(|| {
             let why =
                 format!("failed to load state at height {height}; it is not kept (latest height: {latest})");
-            sdk::NOT_FOUND.refusal(why)
+            sdk::NOT_FOUND.outright(why)
         })
     }
 }

@@ -1,11 +1,11 @@
-//! `abci_query`: from a path to the module that answers, and errors in the form of `wire.md` 4.5.
+//! Queries: from a path to the module that answers. A door reports a refusal in its own form (`wire.md` 4.5).
 
 use super::{
     auth, bank, context::BlockInfo, costaking, epochs, execute, finality, incentive, light_client, mint,
     staking,
 };
 use crate::{
-    error::{Broken, Failure, Refusal, plain, sdk},
+    error::{Broken, Failure, Form, Refusal, plain, sdk},
     state::State,
 };
 use btc_staking_babylon::proto::{
@@ -40,7 +40,7 @@ pub(crate) struct Asked<'a, 'p> {
 pub(crate) fn answer(asked: &Asked<'_, '_>) -> Result<Answer, Broken> {
     match dispatch(asked) {
         Ok(value) => Ok(Ok(value)),
-        Err(Failure::Refused(refusal)) => Ok(Err(refusal.in_query())),
+        Err(Failure::Refused(refusal)) => Ok(Err(refusal)),
         Err(Failure::Broken(broken)) => Err(broken),
     }
 }
@@ -133,7 +133,8 @@ fn dispatch(asked: &Asked<'_, '_>) -> Result<Vec<u8>, Failure> {
 }
 
 fn unknown_path() -> Failure {
-    sdk::UNKNOWN_REQUEST.refusal("unknown query path".to_owned()).into()
+    let (codespace, code) = (sdk::UNKNOWN_REQUEST.codespace, sdk::UNKNOWN_REQUEST.code);
+    Refusal { codespace, code, log: "unknown query path".to_owned(), form: Form::NoSuchPath }.into()
 }
 
 fn simulate(asked: &Asked<'_, '_>) -> Result<Vec<u8>, Failure> {

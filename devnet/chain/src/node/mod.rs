@@ -13,7 +13,7 @@ use self::core::Core;
 use crate::{
     error::Broken,
     genesis::{Genesis, InvalidGenesis},
-    rpc,
+    grpc, rpc,
     state::disk::DiskBackend,
 };
 use btc_staking_store::{OpenError, Options, Schema, Store};
@@ -45,6 +45,8 @@ pub struct NodeConfig {
     pub data_dir: PathBuf,
     /// Where RPC listens; port 0 takes a free one.
     pub rpc_addr: SocketAddr,
+    /// Where gRPC listens; nowhere without.
+    pub grpc_addr: Option<SocketAddr>,
     /// Time between blocks, at least 200 ms.
     pub block_time: Duration,
     /// Where block times come from.
@@ -58,6 +60,7 @@ pub struct Node;
 pub struct RunningNode {
     core: Arc<Core>,
     rpc_addr: SocketAddr,
+    grpc_addr: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -74,8 +77,8 @@ pub enum StartError {
     /// The state cannot be read, or belongs to another chain.
     #[error("chain cannot go on from its data")]
     State(#[from] Broken),
-    /// The RPC address cannot be used.
-    #[error("rpc cannot listen on {address}")]
+    /// An address cannot be used.
+    #[error("cannot listen on {address}")]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -95,6 +98,7 @@ impl NodeConfig {
             genesis,
             data_dir: data_dir.into(),
             rpc_addr: SocketAddr::from(([127, 0, 0, 1], 0)),
+            grpc_addr: None,
             block_time: Duration::from_secs(1),
             clock: Arc::new(SystemClock),
         }
@@ -114,16 +118,18 @@ impl Node {
         let store = Store::open_with(&config.data_dir, SCHEMA, LIMITS)?;
         let backend = Box::new(DiskBackend::new(store)?);
         let core = Arc::new(Core::open(backend, config.genesis, config.clock)?);
-        let address = config.rpc_addr;
-        let listen = |source| StartError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listen)?;
-        let rpc_addr = listener.local_addr().map_err(listen)?;
+        let (listener, rpc_addr) = listen(config.rpc_addr).await?;
         let (stop, stopped) = watch::channel(false);
-        let tasks = vec![
-            tokio::spawn(produce_blocks(Arc::clone(&core), config.block_time, stopped.clone())),
-            tokio::spawn(rpc::serve(Arc::clone(&core), listener, stopped)),
-        ];
-        Ok(RunningNode { core, rpc_addr, stop, tasks })
+        let mut tasks = vec![];
+        let mut grpc_addr = None;
+        if let Some(address) = config.grpc_addr {
+            let (listener, address) = listen(address).await?;
+            grpc_addr = Some(address);
+            tasks.push(tokio::spawn(grpc::serve(Arc::clone(&core), listener, stopped.clone())));
+        }
+        tasks.push(tokio::spawn(produce_blocks(Arc::clone(&core), config.block_time, stopped.clone())));
+        tasks.push(tokio::spawn(rpc::serve(Arc::clone(&core), listener, stopped)));
+        Ok(RunningNode { core, rpc_addr, grpc_addr, stop, tasks })
     }
 }
 
@@ -131,6 +137,10 @@ impl RunningNode {
     /// Where RPC listens.
     pub fn rpc_addr(&self) -> SocketAddr {
         self.rpc_addr
+    }
+    /// Where gRPC listens, if it does.
+    pub fn grpc_addr(&self) -> Option<SocketAddr> {
+        self.grpc_addr
     }
     /// Height of the last committed block; 0 before the first.
     pub fn height(&self) -> u64 {
@@ -155,6 +165,14 @@ impl RunningNode {
             }
         }
     }
+}
+
+/// Takes an address; port 0 becomes a free one.
+pub(crate) async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let local = listener.local_addr().map_err(failed)?;
+    Ok((listener, local))
 }
 
 /// Waits until the node is told to stop, or is gone.

@@ -18,7 +18,8 @@ use tendermint::Time;
 
 /// Most headers in one answer of `blockchain`.
 const MAX_METAS: u64 = 20;
-const COMETBFT_VERSION: &str = "0.38.17";
+/// The release whose forms the answers have.
+pub(crate) const COMETBFT_VERSION: &str = "0.38.22";
 
 type Answer = Result<Value, RpcError>;
 
@@ -90,12 +91,16 @@ fn status(core: &Core) -> Answer {
     }))
 }
 
+/// The node's id in the network of peers it does not have.
+pub(crate) fn node_id(chain_id: &str) -> String {
+    hex::encode(&Sha256::digest(format!("devnet node of {chain_id}"))[..20])
+}
+
 fn node_info(core: &Core) -> Value {
     let chain_id = core.genesis.chain_id.as_str();
-    let id = hex::encode(&Sha256::digest(format!("devnet node of {chain_id}"))[..20]);
     json!({
         "protocol_version": {"p2p": "8", "block": "11", "app": "0"},
-        "id": id,
+        "id": node_id(chain_id),
         "listen_addr": "tcp://127.0.0.1:0",
         "network": chain_id,
         "version": COMETBFT_VERSION,
@@ -229,7 +234,7 @@ fn abci_query(core: &Core, params: &Params) -> Answer {
     let output = core.query(QueryInput { path: &path, data: &data, height })?;
     let (value, refusal) = match output.answer {
         Ok(value) => (value, None),
-        Err(refusal) => (vec![], Some(refusal)),
+        Err(refusal) => (vec![], Some(refusal.in_query())),
     };
     let Refusal { codespace, code, log, .. } = refusal.unwrap_or_else(Refusal::none);
     let value = if value.is_empty() { Value::Null } else { STANDARD.encode(value).into() };

@@ -1,7 +1,7 @@
 //! CometBFT 0.38's RPC over HTTP: JSON-RPC by POST, URI calls by GET, WebSocket subscriptions.
 
 mod error;
-mod form;
+pub(crate) mod form;
 mod methods;
 mod params;
 mod search;
@@ -16,6 +16,9 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+pub(crate) use form::hex_upper;
+pub(crate) use methods::{COMETBFT_VERSION, node_id};
+
 use error::RpcError;
 use params::Params;
 use serde_json::{Value, json};

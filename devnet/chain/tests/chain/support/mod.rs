@@ -115,6 +115,12 @@ impl TestNode {
         self.embedded().rpc_addr()
     }
 
+    /// Where the embedded node's gRPC listens.
+    #[allow(dead_code)]
+    pub fn grpc_addr(&self) -> SocketAddr {
+        self.embedded().grpc_addr().unwrap()
+    }
+
     fn embedded(&self) -> &RunningNode {
         match self {
             Self::Embedded(node) => node,
@@ -164,6 +170,7 @@ impl World {
         let mut config = NodeConfig::new(genesis, dir.path());
         config.block_time = Duration::from_millis(200);
         config.clock = clock;
+        config.grpc_addr = Some(([127, 0, 0, 1], 0).into());
         let node = Node::start(config).await.unwrap();
         Self::around(TestNode::Embedded(node), params, dir).await
     }

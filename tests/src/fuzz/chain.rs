@@ -193,7 +193,7 @@ pub fn chain_error(data: &[u8]) -> bool {
     let _ = classify(&failure);
     let _ = outcome(&failure);
     let named = find_registered(&failure).is_some();
-    named || failed_message_index(&log).is_some() || expected_sequence(&log).is_some()
+    named || failed_message_index(&log).is_some() || expected_sequence(&failure).is_some()
 }
 
 /// Texts of single values: each is read by at most the readers of its form, and printed as it was read.

@@ -40,11 +40,12 @@ impl Connector for BabylonConnector {
         &self,
         endpoint: &ChainEndpoint,
         secret: AccountSecret,
-        _outbox: Arc<dyn Outbox>,
+        outbox: Arc<dyn Outbox>,
     ) -> Result<Arc<dyn Submitter>> {
         let key = account_key(endpoint, &secret)?;
         let config = sender_config(endpoint)?;
-        let sender = BabylonSender::new(open(endpoint).await?, key, config).map_err(unusable)?;
+        let rpc = open(endpoint).await?;
+        let sender = BabylonSender::with_outbox(rpc, key, config, outbox).map_err(unusable)?;
         Ok(Arc::new(sender))
     }
 

@@ -1,14 +1,21 @@
 //! What the chain's errors mean (`wire.md` 4.5, 4.6).
 //!
-//! A registered error has a codespace and a code, but simulation and queries lose both: they answer `sdk/6` or
-//! `undefined/1` and only the words are left. So errors are found by code where there is one and by their registered
-//! text otherwise, compared in lower case and as a whole part of the log, and told by the words in front where one
-//! code stands for several facts.
+//! A registered error has a codespace and a code, but not everywhere: simulation and queries answer `sdk/6`, errors
+//! that passed through Go's own wrapping answer `undefined/1`, and gRPC writes both into its text. So errors are found
+//! by code where there is one, by `codespace X code N` in the text, and otherwise by their registered text, compared in
+//! lower case and as a whole part of the log. Words in front tell facts that share a code or have none.
+//!
+//! Logs are what a node says: of a long one its beginning and its end are looked at and kept, no more.
 
 mod registry;
+mod words;
 
-use btc_staking_pos_chain::{MessageOutcome, Refusal, message::RefusalKind};
+use btc_staking_pos_chain::{
+    MessageOutcome, Refusal,
+    message::{RefusalClass, RefusalKind},
+};
 pub use registry::{Meaning, REGISTRY, Registered};
+use std::borrow::Cow;
 
 /// A failure as the chain reports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,37 +31,42 @@ pub struct Failure<'a> {
 /// Code of a panic within `undefined`.
 const PANIC: u32 = 111_222;
 
-/// Facts that have no code of their own, by words in the log, in lower case. All words of an entry must occur; the first
-/// entry that fits counts.
-const BY_WORDS: [(&[&str], Meaning); 9] = [
-    (&["already has inclusion proof"], Meaning::Done),
-    (&["cannot unbond an unbonded"], Meaning::Done),
-    (&["not k-deep"], Meaning::Refused(RefusalKind::NotDeepEnough)),
-    (&["collections: not found"], Meaning::Refused(RefusalKind::RandomnessNotUsable)),
-    (&["quorum"], Meaning::Refused(RefusalKind::QuorumMissing)),
-    (&["header", "not found"], Meaning::Refused(RefusalKind::HeaderUnknown)),
-    (&["header", "not known"], Meaning::Refused(RefusalKind::HeaderUnknown)),
-    (&["header does not exist"], Meaning::Refused(RefusalKind::HeaderUnknown)),
-    (&["insufficient funds"], Meaning::Refused(RefusalKind::InsufficientFunds)),
-];
+/// Most bytes of a log that are looked at and kept, half from its beginning and half from its end.
+pub const MOST_LOG: usize = 16 * 1024;
+
+impl Failure<'_> {
+    /// The SDK's code, also where only its text is left.
+    pub(crate) fn sdk_code(&self) -> Option<u32> {
+        find_registered(self).filter(|entry| entry.codespace == "sdk").map(|entry| entry.code)
+    }
+}
 
 /// Returns the registered error a failure is, if it can be told.
 pub fn find_registered(failure: &Failure<'_>) -> Option<&'static Registered> {
-    by_code(failure).or_else(|| by_text(failure.log))
+    let log = bounded(failure.log);
+    by_code(failure.codespace, failure.code).or_else(|| by_grpc(&log)).or_else(|| by_text(&log))
 }
 
-fn by_code(failure: &Failure<'_>) -> Option<&'static Registered> {
-    let known = |entry: &&Registered| entry.codespace == failure.codespace && entry.code == failure.code;
-    if has_no_code(failure) { None } else { REGISTRY.iter().find(known) }
+fn by_code(codespace: &str, code: u32) -> Option<&'static Registered> {
+    let known = |entry: &&Registered| entry.codespace == codespace && entry.code == code;
+    if has_no_code(codespace, code) { None } else { REGISTRY.iter().find(known) }
 }
 
 /// Codes of the generic kinds say nothing about the fact: the module's error is in the words. A panic is one of its own.
-fn has_no_code(failure: &Failure<'_>) -> bool {
-    match (failure.codespace, failure.code) {
+fn has_no_code(codespace: &str, code: u32) -> bool {
+    match (codespace, code) {
         ("undefined", code) => code != PANIC,
-        ("sdk", 6 | 18 | 22) | ("", _) => true,
+        ("sdk", 6 | 18 | 22 | 38) | ("", _) => true,
         _ => false,
     }
+}
+
+/// gRPC: `codespace X code N: text: wraps`, where the order of wraps is that of no other log.
+fn by_grpc(log: &str) -> Option<&'static Registered> {
+    let (_, rest) = log.split_once("codespace ")?;
+    let (codespace, rest) = rest.split_once(" code ")?;
+    let (code, _) = rest.split_once(':')?;
+    by_code(codespace, code.parse().ok()?)
 }
 
 /// Wrapping puts words in front, separated by a colon and a space, so a registered text is a whole part of the log. The
@@ -69,7 +81,7 @@ fn by_text(log: &str) -> Option<&'static Registered> {
 fn last_part(log: &str, wanted: impl Fn(&Registered) -> bool) -> Option<&'static Registered> {
     log.rsplit(": ").find_map(|part| {
         let part = without_place(part.split(" with gas used").next().unwrap_or(part).trim());
-        REGISTRY.iter().find(|entry| wanted(entry) && entry.text.eq_ignore_ascii_case(part))
+        REGISTRY.iter().find(|entry| wanted(entry) && is_text(entry, part))
     })
 }
 
@@ -82,60 +94,80 @@ fn without_place(part: &str) -> &str {
     }
 }
 
-/// Returns what a failure means for the message that caused it.
+fn is_text(entry: &Registered, part: &str) -> bool {
+    // One text goes on behind what is known of it.
+    let part = match (entry.codespace, entry.code) {
+        ("epoching", 1) => part.get(..entry.text.len()).unwrap_or(part),
+        _ => part,
+    };
+    entry.text.eq_ignore_ascii_case(part)
+}
+
+/// Returns what a failure means for the message that caused it; never [`Meaning::Generic`].
 pub fn classify(failure: &Failure<'_>) -> Meaning {
-    let registered = find_registered(failure);
-    if let Some(Registered { meaning: Meaning::ByWords { words, then, otherwise }, .. }) = registered {
-        let log = failure.log.to_lowercase();
-        let told = words.iter().any(|word| log.contains(word));
-        return Meaning::Refused(if told { *then } else { *otherwise });
-    }
-    match registered.map(|entry| entry.meaning) {
-        Some(meaning @ Meaning::Done) => meaning,
-        Some(meaning @ Meaning::Refused(kind)) if kind != RefusalKind::Other => meaning,
-        // Anything less than a named fact may still be told by words.
-        Some(Meaning::Refused(_) | Meaning::Generic | Meaning::ByWords { .. }) => {
-            by_words(failure.log).unwrap_or(Meaning::Refused(RefusalKind::Other))
-        }
-        None => by_words(failure.log).unwrap_or_else(|| Meaning::Refused(kind_of_unknown(failure))),
+    let registered = find_registered(failure).filter(|entry| entry.meaning != Meaning::Generic);
+    let log = bounded(failure.log).to_lowercase();
+    words::find(failure, registered, &log)
+        .or_else(|| registered.map(|entry| entry.meaning))
+        .unwrap_or_else(|| Meaning::Refused(kind_of_unknown(failure, &log)))
+}
+
+/// An error that no table knows. Where the chain executed the message, or refused the transaction by a code, a rule
+/// spoke that we do not know, and it stays. What remains is trouble of the node on the way there, which passes.
+fn kind_of_unknown(failure: &Failure<'_>, log: &str) -> RefusalKind {
+    let executed = was_executed(log);
+    match (failure.codespace, failure.code) {
+        ("" | "sdk", 6 | 22 | 38) if !executed => RefusalKind::NotNow,
+        ("", _) if !executed => RefusalKind::NotNow,
+        _ => RefusalKind::Other,
     }
 }
 
-/// An error that no table knows: one with a code of its own is a rule we do not know, and stays. One without is trouble
-/// on the way to the module, which passes.
-fn kind_of_unknown(failure: &Failure<'_>) -> RefusalKind {
-    if has_no_code(failure) { RefusalKind::NotNow } else { RefusalKind::Other }
+/// Whether a log is that of a message or transaction that the chain executed or simulated, not of the way there.
+pub(crate) fn was_executed(log: &str) -> bool {
+    log.contains("message index: ") || log.contains(" with gas used: '")
 }
 
-fn by_words(log: &str) -> Option<Meaning> {
-    let log = log.to_lowercase();
-    let fits = |(words, _): &&(&[&str], Meaning)| words.iter().all(|word| log.contains(word));
-    BY_WORDS.iter().find(fits).map(|(_, meaning)| *meaning)
+/// Returns what can be done about a failure; `None` where nothing needs to be, because the chain has it already.
+pub fn class(failure: &Failure<'_>) -> Option<RefusalClass> {
+    match classify(failure) {
+        Meaning::Done => None,
+        Meaning::Refused(kind) => Some(kind.class()),
+        Meaning::Generic => Some(RefusalClass::Reasoned),
+    }
 }
 
 /// Returns the outcome of a message that failed so.
 pub fn outcome(failure: &Failure<'_>) -> MessageOutcome {
+    let text = bounded(failure.log).into_owned();
     let kind = match classify(failure) {
-        Meaning::Done => return MessageOutcome::AlreadyDone(failure.log.to_owned()),
+        Meaning::Done => return MessageOutcome::AlreadyDone(text),
         Meaning::Refused(kind) => kind,
-        Meaning::Generic | Meaning::ByWords { .. } => RefusalKind::Other,
+        Meaning::Generic => RefusalKind::Other,
     };
     let (codespace, code) = match find_registered(failure) {
         Some(entry) => (entry.codespace, entry.code),
         None => (failure.codespace, failure.code),
     };
-    let text = failure.log.to_owned();
-    MessageOutcome::Refused(Refusal { kind, codespace: codespace.to_owned(), code, text })
+    MessageOutcome::Refused(Refusal { kind, codespace: bounded(codespace).into_owned(), code, text })
+}
+
+/// Whether a failure is about who pays and signs, so that no message alone would fare better.
+pub(crate) fn concerns_account(failure: &Failure<'_>) -> bool {
+    let funds = Meaning::Refused(RefusalKind::InsufficientFunds);
+    classify(failure) == funds || matches!(failure.sdk_code(), Some(4 | 8 | 13))
 }
 
 /// Returns the position of the message that failed: `message index: N`.
 pub fn failed_message_index(log: &str) -> Option<usize> {
-    number_after(log, "message index: ")?.try_into().ok()
+    number_after(&bounded(log), "message index: ")?.try_into().ok()
 }
 
-/// Returns the sequence the chain expects: `account sequence mismatch, expected X, got Y`.
-pub fn expected_sequence(log: &str) -> Option<u64> {
-    number_after(log, "account sequence mismatch, expected ")
+/// Returns the sequence the chain expects, `account sequence mismatch, expected X, got Y`, if that is the failure.
+pub fn expected_sequence(failure: &Failure<'_>) -> Option<u64> {
+    let is_sequence = failure.sdk_code() == Some(32);
+    let words = "account sequence mismatch, expected ";
+    is_sequence.then(|| number_after(&bounded(failure.log), words)).flatten()
 }
 
 fn number_after(log: &str, words: &str) -> Option<u64> {
@@ -143,6 +175,19 @@ fn number_after(log: &str, words: &str) -> Option<u64> {
     let rest = log.get(start..)?;
     let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
     rest.get(..end)?.parse().ok()
+}
+
+/// A log of any length, cut in the middle: what failed stands at the beginning, why at the end.
+pub(crate) fn bounded(log: &str) -> Cow<'_, str> {
+    if log.len() <= MOST_LOG {
+        return Cow::Borrowed(log);
+    }
+    let half = MOST_LOG / 2;
+    // A character has at most four bytes.
+    let head = (0..4).find_map(|back| log.get(..half.saturating_sub(back))).unwrap_or_default();
+    let from = log.len().saturating_sub(half);
+    let tail = (0..4).find_map(|on| log.get(from.saturating_add(on)..)).unwrap_or_default();
+    Cow::Owned(format!("{head} [..] {tail}"))
 }
 
 #[cfg(test)]

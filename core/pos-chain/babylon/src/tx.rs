@@ -8,6 +8,7 @@ use crate::{
     },
 };
 use btc_staking_protocol::{
+    height::PosHeight,
     keys::{AccountAddress, InvalidAddress},
     rate::Decimal,
 };
@@ -96,12 +97,21 @@ impl GasPrice {
         if price < Self::FLOOR { Err(GasPriceTooLow(price)) } else { Ok(Self(price)) }
     }
 
-    /// Returns the fee of `gas`, rounded up. Saturates far above every balance.
+    /// Returns the fee of `gas`: rounded up, and never below what blocks accept. Saturates far above every balance.
     pub fn fee(self, gas: u64) -> u128 {
-        let (one, gas) = (Decimal::ONE.scaled(), u128::from(gas));
+        let (one, units) = (Decimal::ONE.scaled(), u128::from(gas));
         let (whole, fraction) = (self.0.scaled() / one, self.0.scaled() % one);
         // A fraction has less than 60 bits, so its product with 64 bits fits.
-        gas.saturating_mul(whole).saturating_add((gas * fraction).div_ceil(one))
+        let fee = units.saturating_mul(whole).saturating_add((units * fraction).div_ceil(one));
+        fee.max(Self::lowest_fee(gas))
+    }
+
+    /// Returns the lowest fee a block accepts for `gas`: the floor's, rounded half to even (`chain.md` 12).
+    pub const fn lowest_fee(gas: u64) -> u128 {
+        // 0.002 is one in 500. Widening is lossless.
+        let (whole, rest) = ((gas / 500) as u128, gas % 500);
+        let up = rest > 250 || (rest == 250 && whole % 2 == 1);
+        if up { whole + 1 } else { whole }
     }
 }
 
@@ -146,7 +156,7 @@ impl SignedTx {
     }
 }
 
-/// Builds and signs a transaction of `messages` in `SIGN_MODE_DIRECT`.
+/// Builds and signs a transaction of `messages` in `SIGN_MODE_DIRECT`, valid until its sequence is used.
 ///
 /// # Errors
 /// [`CannotSign`], which does not happen with a valid key.
@@ -157,7 +167,33 @@ pub fn sign_tx(
     messages: Vec<Any>,
     gas: GasAndFee,
 ) -> Result<SignedTx, CannotSign> {
-    let body_bytes = body(messages).encode_to_vec();
+    sign_body(key, chain_id, state, TxBody { messages, ..TxBody::default() }, gas)
+}
+
+/// Like [`sign_tx`], but no block above `last_height` takes it.
+///
+/// # Errors
+/// As [`sign_tx`].
+pub fn sign_tx_until(
+    key: &AccountKey,
+    chain_id: &str,
+    state: AccountState,
+    messages: Vec<Any>,
+    gas: GasAndFee,
+    last_height: PosHeight,
+) -> Result<SignedTx, CannotSign> {
+    let body = TxBody { messages, timeout_height: last_height.to_u64(), ..TxBody::default() };
+    sign_body(key, chain_id, state, body, gas)
+}
+
+fn sign_body(
+    key: &AccountKey,
+    chain_id: &str,
+    state: AccountState,
+    body: TxBody,
+    gas: GasAndFee,
+) -> Result<SignedTx, CannotSign> {
+    let body_bytes = body.encode_to_vec();
     let auth_info_bytes = auth_info(key, state.sequence, gas).encode_to_vec();
     let document = SignDoc {
         body_bytes: body_bytes.clone(),
@@ -177,15 +213,40 @@ pub fn sign_tx(
 pub fn build_simulation(key: &AccountKey, state: AccountState, messages: Vec<Any>) -> SimulateRequest {
     let gas = GasAndFee { limit: 0, fee: 1 };
     let tx = TxRaw {
-        body_bytes: body(messages).encode_to_vec(),
+        body_bytes: TxBody { messages, ..TxBody::default() }.encode_to_vec(),
         auth_info_bytes: auth_info(key, state.sequence, gas).encode_to_vec(),
         signatures: vec![Vec::new()],
     };
     SimulateRequest { tx_bytes: tx.encode_to_vec(), ..SimulateRequest::default() }
 }
 
-fn body(messages: Vec<Any>) -> TxBody {
-    TxBody { messages, ..TxBody::default() }
+/// What a signed transaction holds, read back from its bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadTx {
+    /// Its messages.
+    pub messages: Vec<Any>,
+    /// Compressed public key of its one signer, 33 bytes.
+    pub public_key: Vec<u8>,
+    /// The sequence it uses.
+    pub sequence: u64,
+}
+
+/// Reads a transaction that [`sign_tx`] made. The signature is not verified.
+///
+/// # Errors
+/// What is wrong with the bytes.
+pub fn read_tx(bytes: &[u8]) -> Result<ReadTx, &'static str> {
+    let raw = TxRaw::decode(bytes).map_err(|_| "bytes are no transaction")?;
+    match raw.signatures.as_slice() {
+        [signature] if signature.len() == 64 => {}
+        _ => return Err("transaction has not one signature of 64 bytes"),
+    }
+    let body = TxBody::decode(raw.body_bytes.as_slice()).map_err(|_| "transaction has no body")?;
+    let auth = AuthInfo::decode(raw.auth_info_bytes.as_slice()).map_err(|_| "transaction has no signers")?;
+    let [signer] = auth.signer_infos.as_slice() else { return Err("transaction has not one signer") };
+    let key = signer.public_key.as_ref().ok_or("signer has no key")?;
+    let key = PubKey::decode(key.value.as_slice()).map_err(|_| "signer's key does not decode")?;
+    Ok(ReadTx { messages: body.messages, public_key: key.key, sequence: signer.sequence })
 }
 
 fn auth_info(key: &AccountKey, sequence: u64, gas: GasAndFee) -> AuthInfo {

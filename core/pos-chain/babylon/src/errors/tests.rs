@@ -59,7 +59,7 @@ fn failures_mean_what_the_tables_say() {
             "bad adaptor: the covenant signature is not valid",
             no(InvalidCovenantSignature),
         ),
-        ("btcstaking", 1110, "already unbonded: the covenant signature is not valid", no(Other)),
+        ("btcstaking", 1110, "already unbonded: the covenant signature is not valid", no(DelegationEnded)),
         ("btcstaking", 1121, "", no(FinalityProviderJailed)),
         ("btcstaking", 1122, "the finality provider is not jailed", done),
         ("btcstaking", 1123, "the covenant signature is already submitted", done),
@@ -78,7 +78,12 @@ fn failures_mean_what_the_tables_say() {
         ("finality", 1111, "", no(RandomnessNotUsable)),
         ("undefined", 1, "collections: not found: key", no(RandomnessNotUsable)),
         ("finality", 1106, "", no(InvalidRandomness)),
-        ("finality", 1108, "no voting power at height 5: finality signature is not valid", no(NoVotingPower)),
+        (
+            "finality",
+            1108,
+            "does not have voting power at height 5: finality signature is not valid",
+            no(NoVotingPower),
+        ),
         ("finality", 1108, "bad proof: finality signature is not valid", no(Other)),
         ("finality", 1109, "duplicated finality vote", done),
         ("finality", 1115, "", no(FinalityNotActive)),
@@ -101,12 +106,13 @@ fn failures_mean_what_the_tables_say() {
         ("sdk", 20, "mempool is full", no(NotNow)),
         ("sdk", 32, "account sequence mismatch, expected 12, got 10: incorrect account sequence", no(NotNow)),
         ("sdk", 6, "mempool is full: unknown request", no(NotNow)),
-        ("sdk", 4, "signature verification failed: unauthorized", no(Other)),
-        ("undefined", 111_222, "panic", no(Other)),
-        ("undefined", 111_222, "never seen before", no(Other)),
-        ("sdk", 6, "recovered: index out of range: panic with gas used: '5': unknown request", no(Other)),
-        ("undefined", 1, "never seen before", no(NotNow)),
-        ("undefined", 1, "invalid fee", no(NotNow)),
+        ("sdk", 4, "signature verification failed: unauthorized", no(Broken)),
+        ("undefined", 111_222, "panic", no(Broken)),
+        ("undefined", 111_222, "never seen before", no(Broken)),
+        ("sdk", 6, "recovered: index out of range: panic with gas used: '5': unknown request", no(Broken)),
+        ("undefined", 1, "never seen before", no(Other)),
+        ("undefined", 1, "invalid fee", no(Broken)),
+        ("sdk", 6, "message index: 0: never seen before with gas used: '5': unknown request", no(Other)),
         ("sdk", 6, "never seen before: unknown request", no(NotNow)),
         ("undefined", 1, "x: the BTC staking tx is not valid", no(Other)),
         ("somewhere", 7, "never seen before", no(Other)),
@@ -141,9 +147,11 @@ fn a_refusal_carries_the_code_that_simulation_lost() {
 #[test]
 fn numbers_are_read_from_logs_and_nothing_is_made_up() {
     let log = "account sequence mismatch, expected 12, got 10: incorrect account sequence";
-    assert_eq!(expected_sequence(log), Some(12));
+    assert_eq!(expected_sequence(&failure("sdk", 32, log)), Some(12));
+    assert_eq!(expected_sequence(&failure("sdk", 6, &format!("{log}: unknown request"))), Some(12));
+    assert_eq!(expected_sequence(&failure("sdk", 5, log)), None);
     for log in ["", "message index: ", "message index: x", "message index: 99999999999999999999"] {
         assert_eq!(failed_message_index(log), None, "{log}");
-        assert_eq!(expected_sequence(log), None, "{log}");
+        assert_eq!(expected_sequence(&failure("sdk", 32, log)), None, "{log}");
     }
 }

@@ -74,13 +74,15 @@ fn kind_of_status(log: &str) -> ErrorKind {
     if passing.iter().any(|status| log.contains(status)) { ErrorKind::Transient } else { ErrorKind::Broken }
 }
 
+/// An answer and the height of the state it was read from, or the chain's refusal.
+pub(crate) type AnsweredAt<T> = std::result::Result<(T, u64), Refused>;
+
 /// Asks one node; the outer error is trouble, the inner one the chain's answer.
-pub(crate) async fn ask<Q: Query>(
-    rpc: &dyn Rpc,
-    request: &Q,
-) -> Result<std::result::Result<Q::Response, Refused>> {
+pub(crate) async fn ask_at<Q: Query>(rpc: &dyn Rpc, request: &Q) -> Result<AnsweredAt<Q::Response>> {
     let answer = rpc.abci_query(Q::PATH, request.encode_to_vec()).await;
-    understand::<Q>(answer.map_err(|error| error.into_chain_error(Q::PATH))?)
+    let answer = answer.map_err(|error| error.into_chain_error(Q::PATH))?;
+    let height = answer.height;
+    Ok(understand::<Q>(answer)?.map(|response| (response, height)))
 }
 
 fn understand<Q: Query>(answer: AbciAnswer) -> Result<std::result::Result<Q::Response, Refused>> {

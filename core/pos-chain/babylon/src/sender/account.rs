@@ -2,7 +2,7 @@
 
 use crate::{
     proto::{Any, BaseAccount, QueryAccountRequest},
-    reader::query::{Refused, ask, broken},
+    reader::query::{Refused, ask_at, broken},
     rpc::Rpc,
     tx::AccountState,
 };
@@ -29,15 +29,24 @@ const VESTING: [&str; 4] = [
     "/cosmos.vesting.v1beta1.PermanentLockedAccount",
 ];
 
+/// An account as of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ReadAccount {
+    pub(super) state: AccountState,
+    /// The block whose state was read; 0 when the node does not say.
+    pub(super) height: u64,
+}
+
 /// Asks for an account; the inner error is the chain's refusal, such as an account that was never funded.
 pub(super) async fn fetch_account(
     rpc: &dyn Rpc,
     account: &AccountAddress,
-) -> Result<std::result::Result<AccountState, Refused>> {
+) -> Result<std::result::Result<ReadAccount, Refused>> {
     const ASKED: &str = "account";
     let request = QueryAccountRequest { address: account.bech32().to_owned() };
-    let response = match ask(rpc, &request).await? {
-        Ok(response) => response,
+    let (response, height) = match ask_at(rpc, &request).await? {
+        Ok(answered) => answered,
+        Err(refused) if refused.is_trouble() => return Err(refused.into_chain_error()),
         Err(refused) => return Ok(Err(refused)),
     };
     let any = response.account.ok_or_else(|| broken(ASKED, "answer has no account"))?;
@@ -45,7 +54,8 @@ pub(super) async fn fetch_account(
     if base.address != account.bech32() {
         return Err(broken(ASKED, format!("asked for {account}, got {}", base.address)));
     }
-    Ok(Ok(AccountState { number: base.account_number, sequence: base.sequence }))
+    let state = AccountState { number: base.account_number, sequence: base.sequence };
+    Ok(Ok(ReadAccount { state, height }))
 }
 
 fn decode_base(any: &Any) -> std::result::Result<BaseAccount, String> {

@@ -1,12 +1,16 @@
-//! How messages are grouped into transactions.
+//! How messages that wait are grouped into transactions.
 
+use super::ledger::{Digest, RequestId};
 use crate::proto::Any;
+use std::collections::VecDeque;
 
-/// A message with its place in what the caller gave.
+/// A message with its place in what a caller gave.
 #[derive(Debug, Clone)]
 pub(super) struct Item {
+    pub(super) request: RequestId,
     pub(super) position: usize,
     pub(super) refundable: bool,
+    pub(super) digest: Digest,
     pub(super) any: Any,
 }
 
@@ -16,40 +20,37 @@ impl Item {
     }
 }
 
-/// Groups messages in order. A group holds one refund class, no message twice, and stays within the bounds; a message
-/// that alone exceeds the bytes stands alone, for the node to judge.
-pub(super) fn split(items: Vec<Item>, max_messages: usize, max_bytes: usize) -> Vec<Vec<Item>> {
-    let mut batches: Vec<Vec<Item>> = Vec::new();
+/// Takes the next transaction's messages from the head of the queue. They are of one refund class, no message is twice
+/// among them, and they stay within the bounds; a message that alone exceeds the bytes stands alone, for the node to
+/// judge. Messages of several callers share a transaction.
+pub(super) fn take_batch(queue: &mut VecDeque<Item>, max_messages: usize, max_bytes: usize) -> Vec<Item> {
+    let mut batch: Vec<Item> = Vec::new();
     let mut bytes = 0usize;
-    for item in items {
-        let size = item.bytes();
-        match batches.last_mut() {
-            Some(batch) if fits(batch, &item, max_messages) && bytes.saturating_add(size) <= max_bytes => {
-                bytes = bytes.saturating_add(size);
-                batch.push(item);
-            }
-            Some(_) | None => {
-                bytes = size;
-                batches.push(vec![item]);
-            }
+    while let Some(next) = queue.front() {
+        let size = bytes.saturating_add(next.bytes());
+        if !batch.is_empty() && (size > max_bytes || !fits(&batch, next, max_messages)) {
+            break;
         }
+        bytes = size;
+        batch.extend(queue.pop_front());
     }
-    batches
+    batch
 }
 
 fn fits(batch: &[Item], item: &Item, max_messages: usize) -> bool {
     let same_class = batch.first().is_none_or(|first| first.refundable == item.refundable);
-    same_class && batch.len() < max_messages && batch.iter().all(|other| other.any != item.any)
+    same_class && batch.len() < max_messages && batch.iter().all(|other| other.digest != item.digest)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sender::ledger::digest;
     use proptest::prelude::*;
 
     fn item(position: usize, refundable: bool, content: u8, size: usize) -> Item {
-        let value = vec![content; size];
-        Item { position, refundable, any: Any { type_url: "/x".into(), value } }
+        let any = Any { type_url: "/x".into(), value: vec![content; size] };
+        Item { request: 1, position, refundable, digest: digest(&any), any }
     }
 
     proptest! {
@@ -59,20 +60,21 @@ mod tests {
             max_messages in 1usize..6,
             max_bytes in 10usize..80,
         ) {
-            let items: Vec<_> =
+            let mut queue: VecDeque<_> =
                 kinds.iter().enumerate().map(|(i, (r, c, s))| item(i, *r, *c, *s)).collect();
-            let batches = split(items, max_messages, max_bytes);
-            let positions: Vec<_> = batches.iter().flatten().map(|item| item.position).collect();
-            prop_assert_eq!(positions, (0..kinds.len()).collect::<Vec<_>>());
-            for batch in &batches {
-                prop_assert!(batch.len() <= max_messages);
+            let mut positions = Vec::new();
+            while !queue.is_empty() {
+                let batch = take_batch(&mut queue, max_messages, max_bytes);
+                prop_assert!(!batch.is_empty() && batch.len() <= max_messages);
                 prop_assert!(batch.iter().all(|item| item.refundable == batch[0].refundable));
                 let bytes: usize = batch.iter().map(Item::bytes).sum();
                 prop_assert!(bytes <= max_bytes || batch.len() == 1);
                 for (index, item) in batch.iter().enumerate() {
                     prop_assert!(batch[..index].iter().all(|other| other.any != item.any));
                 }
+                positions.extend(batch.iter().map(|item| item.position));
             }
+            prop_assert_eq!(positions, (0..kinds.len()).collect::<Vec<_>>());
         }
     }
 }

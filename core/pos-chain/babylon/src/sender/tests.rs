@@ -2,14 +2,17 @@
 
 use super::*;
 use crate::{
-    proto::{BaseAccount, QueryAccountRequest, SimulateRequest},
+    proto::{BaseAccount, SimulateRequest},
     rpc::{
         RpcError,
         fake::{FakeRpc, failed, node_error, refused},
     },
 };
 use bitcoin::{BlockHash, Txid, hashes::Hash};
-use btc_staking_pos_chain::{ErrorKind, message::RewardKind};
+use btc_staking_pos_chain::{
+    ErrorKind,
+    message::{RefusalKind, RewardKind},
+};
 use btc_staking_protocol::inclusion::InclusionProof;
 
 const SECRET: [u8; 32] = [7; 32];
@@ -209,20 +212,58 @@ async fn a_full_mempool_is_waited_for() {
 }
 
 #[tokio::test]
-async fn an_unknown_fate_is_an_error_and_the_account_is_read_again() {
+async fn an_unknown_fate_is_an_error_and_the_transaction_is_followed_all_the_same() {
     let (rpc, sender) = funded(hasty());
     rpc.script().unseen = usize::MAX;
     let error = sender.submit(vec![proof(1)]).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Transient);
     assert!(error.detail.contains("re-read the chain"), "{}", error.detail);
-    let accounts = |rpc: &FakeRpc| {
-        let path = <QueryAccountRequest as crate::proto::Query>::PATH;
-        rpc.script().requests.iter().filter(|(asked, _)| asked == path).count()
-    };
-    assert_eq!(accounts(&rpc), 1);
     rpc.script().unseen = 0;
-    sender.submit(vec![proof(2)]).await.unwrap();
-    assert_eq!(accounts(&rpc), 2);
+    assert!(accepted(&sender.submit(vec![proof(2)]).await.unwrap()[0]));
+    // The same bytes may have been handed over again meanwhile, under the same sequence.
+    let sequences = || {
+        let mut sequences: Vec<_> = rpc.script().sent.iter().map(|tx| tx.sequence).collect();
+        sequences.dedup();
+        sequences
+    };
+    // The first one landed for nobody: the same message again is told so, and is not sent again. Once.
+    assert!(accepted(&sender.submit(vec![proof(1)]).await.unwrap()[0]));
+    assert_eq!(sequences(), [5, 6]);
+    assert!(accepted(&sender.submit(vec![proof(1)]).await.unwrap()[0]));
+    assert_eq!(sequences(), [5, 6, 7]);
+}
+
+#[tokio::test]
+async fn an_error_in_a_later_transaction_leaves_the_earlier_outcomes() {
+    let (rpc, sender) = funded(hasty());
+    let gone = || Err(RpcError::Unreachable("down".into()));
+    let simulated = crate::rpc::fake::answered(&crate::proto::SimulateResponse {
+        gas_info: Some(crate::proto::GasInfo { gas_wanted: 0, gas_used: 1 }),
+        result: None,
+    });
+    rpc.script().simulations.push_back(Ok(simulated));
+    rpc.script().simulations.extend((0..10_000).map(|_| gone()));
+    let outcomes = sender.submit(vec![proof(1), withdraw(), proof(2)]).await.unwrap();
+    assert!(accepted(&outcomes[0]));
+    for outcome in &outcomes[1..] {
+        let MessageOutcome::Unknown(error) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(error.kind, ErrorKind::Transient);
+    }
+    assert_eq!(rpc.script().sent.len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_caller_gave_up_is_withdrawn_when_it_has_not_left() {
+    let (rpc, sender) = funded(config());
+    rpc.script().broadcasts.extend((0..8).map(|_| Err(node_error("mempool is full: number of txs 5000"))));
+    let first = sender.submit(vec![proof(1)]);
+    let second = sender.submit(vec![withdraw()]);
+    // The second waits behind the first, and its caller does not wait for ever.
+    let (first, second) = tokio::join!(first, tokio::time::timeout(Duration::from_millis(10), second));
+    assert!(second.is_err());
+    assert!(accepted(&first.unwrap()[0]));
+    assert!(accepted(&sender.submit(vec![proof(2)]).await.unwrap()[0]));
+    assert_eq!(rpc.script().sent.len(), 2);
 }
 
 #[tokio::test]
@@ -283,7 +324,7 @@ async fn a_message_sent_from_the_wrong_account_is_refused_here() {
     };
     let message = ChainMessage::CreateFinalityProvider(Box::new(registration));
     let outcomes = sender.submit(vec![message, proof(1)]).await.unwrap();
-    assert_eq!(refusal(&outcomes[0]), RefusalKind::Other);
+    assert_eq!(refusal(&outcomes[0]), RefusalKind::Broken);
     assert!(accepted(&outcomes[1]));
     assert_eq!(rpc.script().sent.len(), 1);
 }
@@ -306,7 +347,7 @@ async fn a_node_without_simulation_is_broken_and_not_a_refusal_of_the_message() 
 }
 
 #[tokio::test]
-async fn senders_of_one_account_take_turns() {
+async fn callers_of_one_account_share_transactions_and_no_sequence_is_used_twice() {
     let (rpc, sender) = funded(config());
     let sender = Arc::new(sender);
     let tasks: Vec<_> = (0..8)
@@ -318,8 +359,10 @@ async fn senders_of_one_account_take_turns() {
     for task in tasks {
         assert!(accepted(&task.await.unwrap().unwrap()[0]));
     }
-    let sequences: Vec<_> = rpc.script().sent.iter().map(|tx| tx.sequence).collect();
-    assert_eq!(sequences, (5..13).collect::<Vec<_>>());
+    let script = rpc.script();
+    assert_eq!(script.sent.iter().map(|tx| tx.messages.len()).sum::<usize>(), 8);
+    assert!(script.sent.len() < 8);
+    assert!(script.sent.iter().map(|tx| tx.sequence).eq(5..5 + u64::try_from(script.sent.len()).unwrap()));
 }
 
 #[test]
@@ -331,4 +374,5 @@ fn a_configuration_that_cannot_send_is_refused() {
     assert_eq!(make(low), Some(InvalidSenderConfig::GasPercent(99)));
     let none = SenderConfig { max_messages: 0, ..config() };
     assert_eq!(make(none), Some(InvalidSenderConfig::Zero("max_messages")));
+    assert_eq!(make(config()), Some(InvalidSenderConfig::NoRuntime));
 }

@@ -27,6 +27,34 @@ fn the_floor_and_rounding_up_of_fees() {
 }
 
 #[test]
+fn the_lowest_fee_is_rounded_half_to_even_and_no_fee_is_below_it() {
+    // 0.002 of the gas: 0.5 and 2.5 go down, 1.5 goes up.
+    let table =
+        [(0, 0), (250, 0), (251, 1), (500, 1), (749, 1), (750, 2), (1_249, 2), (1_250, 2), (1_251, 3)];
+    for (gas, fee) in table {
+        assert_eq!(GasPrice::lowest_fee(gas), fee, "{gas}");
+    }
+    for gas in (0..3_000).chain([u64::MAX - 1, u64::MAX]) {
+        assert!(price("0.002").fee(gas) >= GasPrice::lowest_fee(gas), "{gas}");
+    }
+}
+
+#[test]
+fn a_signed_transaction_reads_back_and_other_bytes_do_not() {
+    let state = AccountState { number: 3, sequence: 5 };
+    let gas = GasAndFee { limit: 200_000, fee: 2_000 };
+    let signed = sign_tx_until(&key(), "bbn-test", state, vec![message()], gas, PosHeight::new(77)).unwrap();
+    let read = read_tx(&signed.bytes).unwrap();
+    assert_eq!(read.messages, vec![message()]);
+    assert_eq!((read.public_key.as_slice(), read.sequence), (key().public_key(), 5));
+    let raw = TxRaw::decode(signed.bytes.as_slice()).unwrap();
+    assert_eq!(TxBody::decode(raw.body_bytes.as_slice()).unwrap().timeout_height, 77);
+    for length in 0..signed.bytes.len() {
+        assert_ne!(read_tx(&signed.bytes[..length]).ok().as_ref(), Some(&read), "{length}");
+    }
+}
+
+#[test]
 fn an_account_is_the_hash_of_its_key() {
     let key = key();
     assert_eq!(key.public_key().len(), 33);
@@ -43,7 +71,7 @@ fn a_signature_is_ecdsa_with_low_s_over_the_encoded_document() {
     use bitcoin::secp256k1::{Message as Digested, PublicKey, Secp256k1, ecdsa::Signature};
     let state = AccountState { number: 3, sequence: 5 };
     let gas = GasAndFee { limit: 200_000, fee: 2_000 };
-    let signed = sign_tx(&key(), "bbn-test", state, vec![message()], gas).unwrap();
+    let signed = sign_tx_until(&key(), "bbn-test", state, vec![message()], gas, PosHeight::new(77)).unwrap();
     let raw = TxRaw::decode(signed.bytes.as_slice()).unwrap();
     let document = SignDoc {
         body_bytes: raw.body_bytes.clone(),

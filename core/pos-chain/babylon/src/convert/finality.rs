@@ -158,3 +158,34 @@ pub fn decode_evidence(evidence: &EvidenceResponse) -> Result<Evidence> {
         fork_signature: decode_eots("fork_finality_sig", &evidence.fork_finality_sig)?,
     })
 }
+
+/// Encodes evidence as events and genesis files hold it.
+pub fn encode_stored_evidence(evidence: &Evidence) -> wire::Evidence {
+    let answer = encode_evidence(evidence);
+    wire::Evidence {
+        fp_btc_pk: evidence.finality_provider.to_bytes().to_vec(),
+        block_height: answer.block_height,
+        pub_rand: answer.pub_rand,
+        canonical_app_hash: answer.canonical_app_hash,
+        fork_app_hash: answer.fork_app_hash,
+        canonical_finality_sig: answer.canonical_finality_sig,
+        fork_finality_sig: answer.fork_finality_sig,
+    }
+}
+
+/// Decodes evidence as events and genesis files hold it; it is not verified.
+///
+/// # Errors
+/// As [`decode_evidence`].
+pub fn decode_stored_evidence(evidence: &wire::Evidence) -> Result<Evidence> {
+    let finality_provider = decode_provider_key("fp_btc_pk", &evidence.fp_btc_pk)?;
+    decode_evidence(&EvidenceResponse {
+        fp_btc_pk_hex: finality_provider.to_string(),
+        block_height: evidence.block_height,
+        pub_rand: evidence.pub_rand.clone(),
+        canonical_app_hash: evidence.canonical_app_hash.clone(),
+        fork_app_hash: evidence.fork_app_hash.clone(),
+        canonical_finality_sig: evidence.canonical_finality_sig.clone(),
+        fork_finality_sig: evidence.fork_finality_sig.clone(),
+    })
+}

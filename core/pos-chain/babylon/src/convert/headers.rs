@@ -2,11 +2,11 @@
 
 use super::{
     InvalidField, Problem, Result,
-    bytes::{decode_array, decode_header, decode_hex, encode_text},
+    bytes::{decode_array, decode_block_hash, decode_header, decode_hex, encode_text},
     decimal::decode_integer,
 };
-use crate::proto::btclightclient::BTCHeaderInfoResponse;
-use bitcoin::{block::Header, hashes::Hash};
+use crate::proto::btclightclient::{BTCHeaderInfo, BTCHeaderInfoResponse};
+use bitcoin::{BlockHash, block::Header, consensus::serialize, hashes::Hash};
 use btc_staking_pos_chain::LightClientHeader;
 use btc_staking_protocol::height::BtcHeight;
 
@@ -27,22 +27,43 @@ pub fn encode_light_client_header(header: &LightClientHeader, work: &str) -> BTC
 /// [`InvalidField`] for a field of the wrong form.
 pub fn decode_light_client_header(info: &BTCHeaderInfoResponse) -> Result<LightClientHeader> {
     let header = decode_header("header_hex", &decode_hex("header_hex", &info.header_hex)?)?;
-    check_hash(&header, &info.hash_hex)?;
+    let mut shown: [u8; 32] = decode_array("hash_hex", &decode_hex("hash_hex", &info.hash_hex)?)?;
+    shown.reverse();
+    check_hash("hash_hex", &header, BlockHash::from_byte_array(shown), "header_hex")?;
     check_work(&info.work)?;
     Ok(LightClientHeader { header, hash: header.block_hash(), height: BtcHeight::new(info.height) })
 }
 
-fn check_hash(header: &Header, text: &str) -> Result<()> {
-    let mut hash: [u8; 32] = decode_array("hash_hex", &decode_hex("hash_hex", text)?)?;
-    let internal = header.block_hash().to_byte_array();
-    if hash == internal {
-        return Err(InvalidField::new("hash_hex", Problem::Reversed));
+/// Encodes a header as events and genesis files hold it, with its cumulative work in decimal text.
+pub fn encode_header_info(header: &LightClientHeader, work: &str) -> BTCHeaderInfo {
+    BTCHeaderInfo {
+        header: serialize(&header.header),
+        hash: header.hash.to_byte_array().to_vec(),
+        height: header.height.to_u32(),
+        work: work.as_bytes().to_vec(),
     }
-    hash.reverse();
-    if hash != internal {
-        return Err(InvalidField::new("hash_hex", Problem::Contradicts("header_hex")));
+}
+
+/// Decodes a header as events and genesis files hold it. Its work is parsed and dropped.
+///
+/// # Errors
+/// As [`decode_light_client_header`]; here [`Problem::Reversed`] is for the hash as explorers show it.
+pub fn decode_header_info(info: &BTCHeaderInfo) -> Result<LightClientHeader> {
+    let header = decode_header("header", &info.header)?;
+    check_hash("hash", &header, decode_block_hash("hash", &info.hash)?, "header")?;
+    check_work(std::str::from_utf8(&info.work).map_err(|_| InvalidField::new("work", Problem::NotText))?)?;
+    Ok(LightClientHeader { header, hash: header.block_hash(), height: BtcHeight::new(info.height) })
+}
+
+fn check_hash(field: &str, header: &Header, told: BlockHash, of: &'static str) -> Result<()> {
+    let hash = header.block_hash();
+    if told == hash {
+        return Ok(());
     }
-    Ok(())
+    let mut reversed = told.to_byte_array();
+    reversed.reverse();
+    let problem = if reversed == hash.to_byte_array() { Problem::Reversed } else { Problem::Contradicts(of) };
+    Err(InvalidField::new(field, problem))
 }
 
 /// Work of Bitcoin mainnet has about 97 bits; 128 are enough for centuries.

@@ -1,6 +1,7 @@
 //! Round trips and traps of the conversions.
 
 mod messages;
+mod properties;
 mod records;
 mod samples;
 mod traps;

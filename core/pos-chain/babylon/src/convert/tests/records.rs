@@ -7,10 +7,12 @@ use crate::{
         bytes::encode_text,
         delegation::{decode_delegation, decode_status_name, encode_delegation, status_name},
         finality::{
-            decode_block, decode_evidence, decode_stored_commitment, encode_block, encode_evidence,
-            encode_stored_commitment,
+            decode_block, decode_evidence, decode_stored_commitment, decode_stored_evidence, encode_block,
+            encode_evidence, encode_stored_commitment, encode_stored_evidence,
         },
-        headers::{decode_light_client_header, encode_light_client_header},
+        headers::{
+            decode_header_info, decode_light_client_header, encode_header_info, encode_light_client_header,
+        },
         params::{
             decode_checkpoint_params, decode_finality_params, decode_staking_params,
             encode_checkpoint_params, encode_finality_params, encode_staking_params,
@@ -282,6 +284,12 @@ fn votes_blocks_commitments_and_evidence_survive_the_wire() {
         canonical_signature: EotsSignature::from_bytes([4; 32]),
         fork_signature: EotsSignature::from_bytes([5; 32]),
     };
+    let stored = encode_stored_evidence(&evidence);
+    assert_eq!(decode_stored_evidence(&stored), Ok(evidence.clone()));
+    let short = crate::proto::finality::Evidence { fp_btc_pk: vec![1; 31], ..stored.clone() };
+    assert_eq!(decode_stored_evidence(&short).unwrap_err().path, "fp_btc_pk");
+    let incomplete = crate::proto::finality::Evidence { canonical_finality_sig: None, ..stored };
+    assert_eq!(decode_stored_evidence(&incomplete).unwrap_err().path, "canonical_finality_sig");
     let wire = encode_evidence(&evidence);
     assert_eq!(decode_evidence(&wire), Ok(evidence));
     let incomplete = crate::proto::finality::EvidenceResponse { canonical_finality_sig: None, ..wire };
@@ -300,6 +308,13 @@ fn a_header_is_held_to_its_hash() {
     let mut other = wire.clone();
     other.hash_hex = "ab".repeat(32);
     assert_eq!(decode_light_client_header(&other).unwrap_err().problem, Problem::Contradicts("header_hex"));
+    let stored = encode_header_info(&header, "2");
+    assert_eq!(decode_header_info(&stored), Ok(header));
+    let mut shown = stored.clone();
+    shown.hash.reverse();
+    assert_eq!(decode_header_info(&shown).unwrap_err().problem, Problem::Reversed);
+    let worked = crate::proto::btclightclient::BTCHeaderInfo { work: b"0x2".to_vec(), ..stored };
+    assert_eq!(decode_header_info(&worked).unwrap_err().path, "work");
     let mut short = wire;
     short.header_hex.truncate(158);
     assert_eq!(

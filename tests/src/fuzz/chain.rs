@@ -10,6 +10,8 @@ use btc_staking_babylon::{
             encode_point_decimal,
         },
         event::{PlainEvent, TypedEvent, decode_coin_text},
+        finality::{decode_evidence, decode_stored_evidence, encode_evidence, encode_stored_evidence},
+        headers::{decode_header_info, encode_header_info},
         params::{
             decode_checkpoint_params, decode_finality_params, encode_checkpoint_params,
             encode_finality_params,
@@ -19,9 +21,9 @@ use btc_staking_babylon::{
     proto::registry::find_type,
     rpc::RawEvent,
 };
-use btc_staking_pos_chain::{CheckpointParams, FinalityParams};
+use btc_staking_pos_chain::{CheckpointParams, FinalityParams, LightClientHeader};
 use btc_staking_protocol::{
-    height::{BtcDepth, PosHeight},
+    height::{BtcDepth, BtcHeight, PosHeight},
     rate::Decimal,
 };
 use prost::Message;
@@ -50,6 +52,12 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
             };
             vec![encode_checkpoint_params(&params).encode_to_vec()]
         }
+        "header_info" => {
+            let header = bitcoin::constants::genesis_block(bitcoin::Network::Regtest).header;
+            let told = LightClientHeader { header, hash: header.block_hash(), height: BtcHeight::new(9) };
+            vec![encode_header_info(&told, "2").encode_to_vec()]
+        }
+        "stored_evidence" => vec![encode_stored_evidence(&example::evidence()).encode_to_vec()],
         "chain_error" => errors().iter().map(|row| serde_json::json!(row).to_string().into_bytes()).collect(),
         "wire_text" => {
             let txid = example::checked().staking_txid().to_string();
@@ -181,6 +189,24 @@ pub fn checkpoint_params(data: &[u8]) -> bool {
     let Ok(wire) = Message::decode(data) else { return false };
     let Ok(params) = decode_checkpoint_params(&wire) else { return false };
     assert_eq!(decode_checkpoint_params(&encode_checkpoint_params(&params)).as_ref(), Ok(&params));
+    true
+}
+
+/// A header as events and genesis files hold it.
+pub fn header_info(data: &[u8]) -> bool {
+    let Ok(wire) = Message::decode(data) else { return false };
+    let Ok(told) = decode_header_info(&wire) else { return false };
+    assert_eq!(told.header.block_hash(), told.hash);
+    assert_eq!(decode_header_info(&encode_header_info(&told, "1")).as_ref(), Ok(&told));
+    true
+}
+
+/// Evidence as events and genesis files hold it: the form of answers says the same.
+pub fn stored_evidence(data: &[u8]) -> bool {
+    let Ok(wire) = Message::decode(data) else { return false };
+    let Ok(evidence) = decode_stored_evidence(&wire) else { return false };
+    assert_eq!(decode_stored_evidence(&encode_stored_evidence(&evidence)).as_ref(), Ok(&evidence));
+    assert_eq!(decode_evidence(&encode_evidence(&evidence)).as_ref(), Ok(&evidence));
     true
 }
 

@@ -39,7 +39,7 @@ targets! {
     wire::message, wire::delegation, wire::staking_params, wire::provider, wire::evidence, wire::stored_commitment,
     wire::light_client_header, wire::event,
     chain::wire_type, chain::typed_event, chain::finality_params, chain::checkpoint_params, chain::chain_error,
-    chain::wire_text,
+    chain::wire_text, chain::header_info, chain::stored_evidence,
     proofs::possession, proofs::adaptor_signature, proofs::randomness_proof, proofs::two_votes,
     config::params_json, config::phase1_json, config::network_json, config::key_file, config::staker_config,
     config::slasher_config, config::covenant_config, config::finality_provider_config, config::account_address,

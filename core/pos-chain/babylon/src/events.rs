@@ -9,21 +9,23 @@ use crate::{
     convert::{
         InvalidField, Problem, Result,
         bytes::{
-            decode_array, decode_covenant_key, decode_hex, decode_provider_key_text, decode_told_tx_text,
-            decode_txid_text,
+            decode_array, decode_covenant_key, decode_hex, decode_provider_key, decode_provider_key_text,
+            decode_told_tx_text, decode_txid_text, required,
         },
+        decimal::decode_u64,
         delegation::decode_status_name,
-        finality::decode_evidence,
+        event::read_attribute,
+        finality::decode_stored_evidence,
+        headers::decode_header_info,
+        json::{Bare, Form, List, Message, Text},
         message::decode_secret,
     },
-    proto::finality::EvidenceResponse,
+    proto::{btclightclient::BTCHeaderInfo, btcstaking::SelectiveSlashingEvidence, finality::Evidence},
     rpc::RawEvent,
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
 use bitcoin::{BlockHash, Txid, hashes::Hash};
 use btc_staking_pos_chain::event::{ChainEvent, ProviderStatus};
 use btc_staking_protocol::{height::BtcHeight, keys::FinalityProviderPublicKey};
-use serde::{Deserialize, de::DeserializeOwned};
 
 /// Decodes an event; `None` for kinds that do not concern us.
 ///
@@ -63,17 +65,13 @@ pub fn decode_event(raw: &RawEvent) -> Result<Option<ChainEvent>> {
 struct Attributes<'a>(&'a RawEvent);
 
 impl Attributes<'_> {
-    /// Parses an attribute's value as JSON.
-    fn json<T: DeserializeOwned>(&self, key: &str) -> Result<T> {
-        let found = self.0.attributes.iter().find(|(name, _)| name == key);
-        let (_, value) = found.ok_or_else(|| InvalidField::new(key, Problem::Missing))?;
-        serde_json::from_str(value).map_err(|error| {
-            InvalidField::new(key, Problem::Consensus { what: "JSON value", reason: error.to_string() })
-        })
+    /// Reads an attribute of a form.
+    fn read<F: Form>(&self, key: &str) -> Result<F::Field> {
+        read_attribute::<F>(self.0, key)
     }
 
     fn text(&self, key: &str) -> Result<String> {
-        self.json(key)
+        self.read::<Text>(key)
     }
     fn txid(&self, key: &str) -> Result<Txid> {
         decode_txid_text(key, &self.text(key)?)
@@ -89,13 +87,13 @@ impl Attributes<'_> {
     /// A Bitcoin height in a string field.
     fn btc_height(&self, key: &str) -> Result<BtcHeight> {
         let text = self.text(key)?;
-        let height = text.parse().map_err(|_| InvalidField::new(key, Problem::Integer(text)))?;
-        Ok(BtcHeight::new(height))
+        let height = u32::try_from(decode_u64(key, &text)?);
+        height.map(BtcHeight::new).map_err(|_| InvalidField::new(key, Problem::Integer(text)))
     }
 
     fn delegation_created(&self) -> Result<ChainEvent> {
         let field = "finality_provider_btc_pks_hex";
-        let keys: Vec<String> = self.json(field)?;
+        let keys = self.read::<List<Text>>(field)?;
         let finality_providers =
             keys.iter().map(|key| decode_provider_key_text(field, key)).collect::<Result<_>>()?;
         Ok(ChainEvent::DelegationCreated {
@@ -142,18 +140,17 @@ impl Attributes<'_> {
             staking_txid: self.txid("staking_tx_hash")?,
             spending_txid: self.txid("spend_stake_tx_hash")?,
             block_hash: block_hash("spend_stake_tx_header_hash", &self.text("spend_stake_tx_header_hash")?)?,
-            index: self.json("spend_stake_tx_block_index")?,
+            index: self.read::<Bare>("spend_stake_tx_block_index")?,
         })
     }
 
     fn selective_slashing(&self) -> Result<ChainEvent> {
-        let evidence: SelectiveJson = self.json("evidence")?;
+        let evidence = self.read::<Message<SelectiveSlashingEvidence>>("evidence")?;
+        let evidence = required("evidence", evidence.as_ref())?;
         let within = |error: InvalidField| error.within("evidence");
-        let secret = base64("recovered_fp_btc_sk", &evidence.recovered_fp_btc_sk).map_err(within)?;
-        Ok(ChainEvent::SelectiveSlashing {
-            finality_provider: decode_provider_key_text("fp_btc_pk", &evidence.fp_btc_pk).map_err(within)?,
-            secret: decode_secret("recovered_fp_btc_sk", &secret).map_err(within)?,
-        })
+        let secret = decode_secret("recovered_fp_btc_sk", &evidence.recovered_fp_btc_sk).map_err(within)?;
+        let finality_provider = decode_provider_key("fp_btc_pk", &evidence.fp_btc_pk).map_err(within)?;
+        Ok(ChainEvent::SelectiveSlashing { finality_provider, secret })
     }
 
     fn status_changed(&self) -> Result<ChainEvent> {
@@ -165,16 +162,17 @@ impl Attributes<'_> {
     }
 
     fn provider_slashed(&self) -> Result<ChainEvent> {
-        let evidence: EvidenceJson = self.json("evidence")?;
-        let evidence = evidence.into_response().and_then(|response| decode_evidence(&response));
+        let evidence = self.read::<Message<Evidence>>("evidence")?;
+        let evidence = decode_stored_evidence(required("evidence", evidence.as_ref())?);
         let evidence = evidence.map_err(|error| error.within("evidence"))?;
         Ok(ChainEvent::ProviderSlashed(Box::new(evidence)))
     }
 
     fn header(&self) -> Result<(BlockHash, BtcHeight)> {
-        let header: HeaderJson = self.json("header")?;
-        let hash = block_hash("hash", &header.hash).map_err(|error| error.within("header"))?;
-        Ok((hash, BtcHeight::new(header.height)))
+        let header = self.read::<Message<BTCHeaderInfo>>("header")?;
+        let header = decode_header_info(required("header", header.as_ref())?);
+        let header = header.map_err(|error| error.within("header"))?;
+        Ok((header.hash, header.height))
     }
 }
 
@@ -184,52 +182,6 @@ const STATUS_NAMES: [(&str, ProviderStatus); 4] = [
     ("FINALITY_PROVIDER_STATUS_JAILED", ProviderStatus::Jailed),
     ("FINALITY_PROVIDER_STATUS_SLASHED", ProviderStatus::Slashed),
 ];
-
-#[derive(Deserialize)]
-struct SelectiveJson {
-    fp_btc_pk: String,
-    recovered_fp_btc_sk: String,
-}
-#[derive(Deserialize)]
-struct HeaderJson {
-    hash: String,
-    height: u32,
-}
-/// Absent bytes print `null`, empty ones `""`.
-#[derive(Deserialize)]
-struct EvidenceJson {
-    fp_btc_pk: String,
-    block_height: String,
-    pub_rand: Option<String>,
-    canonical_app_hash: Option<String>,
-    fork_app_hash: Option<String>,
-    canonical_finality_sig: Option<String>,
-    fork_finality_sig: Option<String>,
-}
-
-impl EvidenceJson {
-    fn into_response(self) -> Result<EvidenceResponse> {
-        let bytes = |field: &str, text: Option<String>| base64(field, &text.unwrap_or_default());
-        let height = self.block_height;
-        Ok(EvidenceResponse {
-            fp_btc_pk_hex: self.fp_btc_pk,
-            block_height: height
-                .parse()
-                .map_err(|_| InvalidField::new("block_height", Problem::Integer(height.clone())))?,
-            pub_rand: bytes("pub_rand", self.pub_rand)?,
-            canonical_app_hash: bytes("canonical_app_hash", self.canonical_app_hash)?,
-            fork_app_hash: bytes("fork_app_hash", self.fork_app_hash)?,
-            canonical_finality_sig: Some(bytes("canonical_finality_sig", self.canonical_finality_sig)?),
-            fork_finality_sig: bytes("fork_finality_sig", self.fork_finality_sig)?,
-        })
-    }
-}
-
-fn base64(field: &str, text: &str) -> Result<Vec<u8>> {
-    STANDARD.decode(text).map_err(|error| {
-        InvalidField::new(field, Problem::Consensus { what: "base64 text", reason: error.to_string() })
-    })
-}
 
 /// A block hash in text, reversed.
 fn block_hash(field: &str, text: &str) -> Result<BlockHash> {

@@ -8,8 +8,9 @@
 use super::{
     InvalidField, Problem, Result,
     json::{
-        Bare, Base64, BigInteger, CheckpointStatusName, HexHeader, HexKey, Instant, Item, List, Message,
-        NullableBase64, NullableBigInteger, Object, Quoted, QuotedSigned, ReversedHash, Text, objects,
+        Bare, Base64, BigInteger, CheckpointStatusName, Form, HexHeader, HexKey, Instant, Item, List,
+        Message, NullableBase64, NullableBigInteger, Object, Quoted, QuotedSigned, ReversedHash, Text,
+        objects,
     },
 };
 use crate::{
@@ -55,6 +56,14 @@ pub fn encode_event<E: Object + Name>(event: &E) -> RawEvent {
 /// An [`InvalidField`] for an attribute that is missing, there twice, no JSON, or of another form than its field has.
 pub fn decode_attributes<E: Object>(event: &RawEvent) -> Result<E> {
     E::read(&|name| find(event, name).and_then(|text| parse(name, text)))
+}
+
+/// Reads one attribute, for those who need no more of an event.
+///
+/// # Errors
+/// As [`decode_attributes`].
+pub fn read_attribute<F: Form>(event: &RawEvent, name: &str) -> Result<F::Field> {
+    F::read(name, &parse(name, find(event, name)?)?)
 }
 
 fn find<'a>(event: &'a RawEvent, name: &str) -> Result<&'a str> {

@@ -1,6 +1,8 @@
 //! Typed events as JSON text.
 
 use super::*;
+use crate::convert::bytes::encode_text;
+use base64::{Engine, engine::general_purpose::STANDARD};
 
 const KEY: &str = "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
 
@@ -62,6 +64,11 @@ fn numbers_are_quoted_or_bare_as_the_chain_writes_them() {
     );
     let ChainEvent::InclusionProven { start, end, .. } = proven else { panic!("{proven:?}") };
     assert_eq!((start.to_u32(), end.to_u32()), (3, 1003));
+    for height in ["3", "\"03\"", "\"+3\"", "\"-3\"", "\"4294967296\"", "\"\"", "null"] {
+        let attributes = [("staking_tx_hash", hash.as_str()), ("start_height", height)];
+        let wrong = raw("babylon.btcstaking.v1.EventBTCDelegationInclusionProofReceived", &attributes);
+        assert!(decode_event(&wrong).unwrap_err().path.ends_with("start_height"), "{height}");
+    }
     let spend = [
         ("staking_tx_hash", hash.as_str()),
         ("spend_stake_tx_hash", hash.as_str()),
@@ -152,11 +159,18 @@ fn statuses_of_providers_are_known_by_their_whole_name() {
 
 #[test]
 fn light_client_headers_are_read_by_hash_and_height() {
-    let header =
-        format!("{{\"header\":\"00\",\"hash\":\"{}\",\"height\":7,\"work\":\"14\"}}", "cd".repeat(32));
+    let genesis = bitcoin::constants::genesis_block(bitcoin::Network::Regtest).header;
+    let header = format!(
+        "{{\"header\":\"{}\",\"hash\":\"{}\",\"height\":7,\"work\":\"14\"}}",
+        encode_text(&genesis),
+        genesis.block_hash()
+    );
     let forward = decoded("babylon.btclightclient.v1.EventBTCRollForward", &[("header", &header)]);
     let ChainEvent::LightClientAdvanced { height, .. } = forward else { panic!("{forward:?}") };
     assert_eq!(height.to_u32(), 7);
+    let other = header.replace("\"hash\":\"0f", "\"hash\":\"1f");
+    let error = decode_event(&raw("babylon.btclightclient.v1.EventBTCRollForward", &[("header", &other)]));
+    assert!(error.unwrap_err().path.ends_with("header.hash"));
     let back = decoded(
         "babylon.btclightclient.v1.EventBTCRollBack",
         &[("header", &header), ("rollback_from", &header)],

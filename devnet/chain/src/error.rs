@@ -7,7 +7,10 @@
 
 mod registered;
 
-pub(crate) use registered::{btcstaking, finality, gov, incentive, lightclient, sdk, staking};
+pub(crate) use registered::{
+    btccheckpoint, btcstaking, checkpointing, epoching, finality, gov, incentive, lightclient, monitor, sdk,
+    staking,
+};
 
 use std::fmt;
 use thiserror::Error;

@@ -23,7 +23,8 @@
 //!
 //! | section | what | instead |
 //! |---|---|---|
-//! | 3.2, 3.3 | BLS checkpoints and their transactions on Bitcoin | the shortcut of 3.5; the message is unknown (`sdk/2`) |
+//! | 3.2 | BLS votes, the transaction that is injected with them, the hash of the block they are for | the shortcut of 3.5: checkpoints of one validator whose signature is zeros, over a hash of chain id, height and app hash |
+//! | 3.3 | finality by checkpoints on Bitcoin | they are checked, kept and answered, but finality does not wait for them; one with another signature is invalid (`checkpointing/1206`), so none conflicts |
 //! | 3.4, 12 | native BABY staking | its messages are read and refused with `sdk/6`, the wrapped ones too |
 //! | 4, 10.8 | proposals and votes | the authority signs ordinary transactions: [`AuthorityCommand`]; their events come with them |
 //! | 6.5 | coinbases as staking transactions | refused at registration, not only when they are proven |

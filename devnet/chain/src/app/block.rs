@@ -25,20 +25,24 @@ pub(crate) fn init(state: &mut State<'_>, genesis: &Genesis) -> Result<(), Failu
 /// Runs before the transactions of a block.
 pub(crate) fn begin(state: &mut State<'_>, block: &BlockInfo) -> Result<Vec<Event>, Failure> {
     let mut ctx = Ctx::new(state, block);
+    epochs::pre_block(&mut ctx)?;
+    // Events from before the beginning of a block say no phase.
+    let mut events = std::mem::take(&mut ctx.events);
     mint::begin_block(&mut ctx)?;
     incentive::begin_block(&mut ctx)?;
     costaking::begin_block(&mut ctx)?;
     distribution::begin_block(&mut ctx)?;
     epochs::begin_block(&mut ctx)?;
     finality::power::begin_block(&mut ctx)?;
-    Ok(in_phase(ctx.events, "BeginBlock"))
+    events.extend(in_phase(ctx.events, "BeginBlock"));
+    Ok(events)
 }
 
 /// Runs after the transactions of a block.
 pub(crate) fn end(state: &mut State<'_>, block: &BlockInfo) -> Result<Vec<Event>, Failure> {
     let mut ctx = Ctx::new(state, block);
     epochs::end_block(&mut ctx)?;
-    epochs::finalise(&mut ctx)?;
+    epochs::checkpoint::evaluate(&mut ctx)?;
     let k = epochs::params(ctx.state)?.confirmation_depth;
     light_client::check_halt(ctx.state, BtcDepth::new(k))?;
     finality::end_block(&mut ctx)?;

@@ -1,22 +1,37 @@
-//! Epochs and their finality on Bitcoin (`chain.md` 3).
+//! Epochs, and their checkpoints' way to finality (`chain.md` 3).
 //!
-//! The chain takes the shortcut of section 3.5: no BLS votes, no checkpoint transactions. Epoch `e` is confirmed when the
-//! light client's tip is `k`, and final when it is `w`, above the tip recorded at the end of `e`. The value moves only in
-//! blocks in which the tip changed, and only forward. Queries about checkpoints are answered from it; what a real
-//! checkpoint would hold beyond that (bitmap, BLS signature) is zeros.
+//! The chain takes the shortcut of section 3.5: no BLS votes, and finality that needs no checkpoint transactions. The
+//! checkpoint of epoch `e` is sealed in the first block behind it, confirmed when the light client's tip is `k`, and final
+//! when it is `w`, above the tip recorded at the end of `e`. That moves only in blocks in which the tip changed, and only
+//! forward.
+//!
+//! | file | holds |
+//! |---|---|
+//! | [`checkpoint`] | checkpoints: their records, their states, the events of both |
+//! | [`submission`] | reports that a checkpoint is on Bitcoin: every check of section 3.3, without effect on finality |
+//! | [`payload`] | the two `OP_RETURN`s of a checkpoint |
+//! | [`validator`] | the one validator |
 
+pub(crate) mod checkpoint;
+mod payload;
 pub(crate) mod queries;
+pub(crate) mod submission;
+mod validator;
 
-use super::{context::Ctx, light_client, staking::records::TIP_AT};
+use super::{
+    context::{BlockTime, Ctx},
+    light_client,
+};
 use crate::{
     error::{Broken, Failure},
     event::{Event, json_text},
     genesis::Genesis,
-    state::{State, Table},
+    state::{Order, State, Table},
 };
-use btc_staking_babylon::proto::{Timestamp, epoching::ExecuteGas};
+use btc_staking_babylon::proto::epoching::{Epoch as EpochRecord, ExecuteGas};
 use btc_staking_protocol::height::{Epoch, PosHeight};
 use prost::Message;
+use sha2::{Digest, Sha256};
 
 /// Parameters of epochs and checkpoints.
 #[derive(Clone, PartialEq, Message)]
@@ -49,26 +64,14 @@ const EXECUTE_GAS: ExecuteGas = ExecuteGas {
     create_validator: 60_000,
 };
 
-/// What was recorded when an epoch ended.
-#[derive(Clone, PartialEq, Message)]
-pub(crate) struct EndedEpoch {
-    /// Light client tip at the end of the last block.
-    #[prost(uint32, tag = "1")]
-    pub(crate) tip: u32,
-    #[prost(message, optional, tag = "2")]
-    pub(crate) last_block_time: Option<Timestamp>,
-    /// App hash in the header of the last block.
-    #[prost(bytes = "vec", tag = "3")]
-    pub(crate) app_hash: Vec<u8>,
-}
-
 const PARAMS: Table<(), EpochParams> = Table::new("ep");
-/// Ended epochs by number.
-pub(crate) const ENDED: Table<Epoch, EndedEpoch> = Table::new("ee");
-/// The last epoch that is final.
-pub(crate) const LAST_FINALISED: Table<(), u64> = Table::new("ef");
+/// Epochs that have begun, from 0; the last is under way.
+pub(crate) const EPOCHS: Table<Epoch, EpochRecord> = Table::new("ee");
+/// Height of the light client's tip when an epoch ended.
+pub(crate) const TIP_AT_END: Table<Epoch, u32> = Table::new("et");
+const LAST_FINALISED: Table<(), u64> = Table::new("ef");
 
-/// Stores the parameters of genesis.
+/// Stores the parameters of genesis, and epoch 0.
 pub(crate) fn init(state: &mut State<'_>, genesis: &Genesis) -> Result<(), Failure> {
     let params = EpochParams {
         confirmation_depth: genesis.confirmation_depth.to_u32(),
@@ -78,7 +81,9 @@ pub(crate) fn init(state: &mut State<'_>, genesis: &Genesis) -> Result<(), Failu
         execute_gas: Some(EXECUTE_GAS),
         min_amount: 1,
     };
-    set_params(state, &params)
+    set_params(state, &params)?;
+    let zero = EpochRecord { current_epoch_interval: params.interval, ..Default::default() };
+    EPOCHS.put(state, &Epoch::new(0), &zero)
 }
 
 /// Replaces the parameters.
@@ -88,28 +93,30 @@ pub(crate) fn set_params(state: &mut State<'_>, params: &EpochParams) -> Result<
 
 /// The parameters.
 pub(crate) fn params(state: &State<'_>) -> Result<EpochParams, Failure> {
-    let missing = || Broken::Corrupt { table: "ep", reason: "missing".to_owned() };
-    Ok(PARAMS.get(state, &())?.ok_or_else(missing)?)
+    Ok(PARAMS.get(state, &())?.ok_or_else(|| corrupt("parameters are missing"))?)
 }
 
 impl EpochParams {
-    /// The epoch of a height: 0 for height 0, then counted from 1.
+    /// The epoch of a height: 0 for height 0, then counted from 1. The present interval counts for all heights.
     pub(crate) fn epoch_of(&self, height: PosHeight) -> Epoch {
         match height.to_u64().checked_sub(1) {
             None => Epoch::new(0),
             Some(before) => Epoch::new(before / self.interval.max(1) + 1),
         }
     }
-    /// First height of an epoch.
-    pub(crate) fn first_height(&self, epoch: Epoch) -> u64 {
-        match epoch.to_u64().checked_sub(1) {
-            None => 0,
-            Some(before) => before.saturating_mul(self.interval).saturating_add(1),
-        }
-    }
-    /// Last height of an epoch.
-    pub(crate) fn last_height(&self, epoch: Epoch) -> u64 {
-        epoch.to_u64().saturating_mul(self.interval)
+}
+
+/// The epoch under way.
+pub(crate) fn current(state: &State<'_>) -> Result<(Epoch, EpochRecord), Failure> {
+    let last = EPOCHS.scan(state, Order::Descending).next();
+    last.ok_or_else(|| corrupt("no epoch has begun"))?
+}
+
+/// Last height of an epoch.
+pub(crate) fn last_height(epoch: &EpochRecord) -> u64 {
+    match epoch.epoch_number {
+        0 => 0,
+        _ => epoch.first_block_height.saturating_add(epoch.current_epoch_interval).saturating_sub(1),
     }
 }
 
@@ -118,56 +125,92 @@ pub(crate) fn last_finalised(state: &State<'_>) -> Result<Epoch, Failure> {
     Ok(Epoch::new(LAST_FINALISED.get(state, &())?.unwrap_or(0)))
 }
 
-/// Announces a new epoch in its first block.
-pub(crate) fn begin_block(ctx: &mut Ctx<'_, '_>) -> Result<(), Failure> {
-    let params = params(ctx.state)?;
-    let epoch = params.epoch_of(ctx.block.height);
-    if ctx.block.height.to_u64() == params.first_height(epoch) {
-        ctx.emit(epoch_event("EventBeginEpoch", epoch));
+/// Seals the checkpoint of an epoch that has ended, before anything else in the block behind it.
+pub(crate) fn pre_block(ctx: &mut Ctx<'_, '_>) -> Result<(), Failure> {
+    let (epoch, record) = current(ctx.state)?;
+    if begins_next(ctx, &record) && epoch > Epoch::new(0) {
+        checkpoint::seal(ctx, epoch, &record)?;
     }
+    Ok(())
+}
+
+fn begins_next(ctx: &Ctx<'_, '_>, record: &EpochRecord) -> bool {
+    ctx.block.height.to_u64() == last_height(record).saturating_add(1)
+}
+
+/// Begins a new epoch in its first block.
+pub(crate) fn begin_block(ctx: &mut Ctx<'_, '_>) -> Result<(), Failure> {
+    let (epoch, mut record) = current(ctx.state)?;
+    if !begins_next(ctx, &record) {
+        return Ok(());
+    }
+    record.sealer_app_hash = ctx.block.app_hash.to_vec();
+    EPOCHS.put(ctx.state, &epoch, &record)?;
+    let next = EpochRecord {
+        epoch_number: epoch.to_u64().saturating_add(1),
+        current_epoch_interval: params(ctx.state)?.interval,
+        first_block_height: ctx.block.height.to_u64(),
+        ..Default::default()
+    };
+    let number = Epoch::new(next.epoch_number);
+    EPOCHS.put(ctx.state, &number, &next)?;
+    ctx.emit(epoch_event("EventBeginEpoch", number));
     Ok(())
 }
 
 /// Records the end of an epoch in its last block.
 pub(crate) fn end_block(ctx: &mut Ctx<'_, '_>) -> Result<(), Failure> {
-    let params = params(ctx.state)?;
-    let epoch = params.epoch_of(ctx.block.height);
-    if ctx.block.height.to_u64() != params.last_height(epoch) {
+    let (epoch, mut record) = current(ctx.state)?;
+    if ctx.block.height.to_u64() != last_height(&record) {
         return Ok(());
     }
-    let ended = EndedEpoch {
-        tip: light_client::tip_height(ctx.state)?.to_u32(),
-        last_block_time: Some(ctx.block.time.to_proto()),
-        app_hash: ctx.block.app_hash.to_vec(),
-    };
-    ENDED.put(ctx.state, &epoch, &ended)?;
+    record.last_block_time = Some(ctx.block.time.to_proto());
+    record.sealer_block_hash = block_name(ctx);
+    EPOCHS.put(ctx.state, &epoch, &record)?;
+    let tip = light_client::tip_height(ctx.state)?;
+    TIP_AT_END.put(ctx.state, &epoch, &tip.to_u32())?;
     ctx.emit(epoch_event("EventEndEpoch", epoch));
     Ok(())
 }
 
-/// Makes ended epochs final that lie `w` deep, in ascending order, when the tip changed in this block.
-pub(crate) fn finalise(ctx: &mut Ctx<'_, '_>) -> Result<(), Failure> {
-    let tip = light_client::tip_height(ctx.state)?.to_u32();
-    if TIP_AT.get(ctx.state, &ctx.block.height)? == Some(tip) {
-        return Ok(());
-    }
-    let w = params(ctx.state)?.finalization_timeout;
-    loop {
-        let next = Epoch::new(last_finalised(ctx.state)?.to_u64().saturating_add(1));
-        match ENDED.get(ctx.state, &next)? {
-            Some(ended) if is_deep(&ended, tip, w) => LAST_FINALISED.put(ctx.state, &(), &next.to_u64())?,
-            Some(_) | None => return Ok(()),
-        }
-    }
+/// What checkpoints name a block by. The application is not told the hash of a block's header by every door, so it takes
+/// a hash of what the header holds of it.
+fn block_name(ctx: &Ctx<'_, '_>) -> Vec<u8> {
+    let mut hasher = Sha256::new();
+    hasher.update(ctx.block.chain.chain_id.as_bytes());
+    hasher.update(ctx.block.height.to_u64().to_be_bytes());
+    hasher.update(ctx.block.app_hash);
+    hasher.finalize().to_vec()
 }
 
-/// Whether the tip is `depth` blocks above the one recorded at the end of an epoch.
-fn is_deep(ended: &EndedEpoch, tip: u32, depth: u32) -> bool {
-    tip.checked_sub(ended.tip).is_some_and(|above| above >= depth)
+/// Writes epochs that ended before the chain begins, all of them final: for states that are generated.
+pub(crate) fn found(state: &mut State<'_>, tips: &[u32], time: BlockTime) -> Result<(), Failure> {
+    let interval = params(state)?.interval;
+    let mut last = 0;
+    for (epoch, tip) in (1u64..).zip(tips) {
+        let record = EpochRecord {
+            epoch_number: epoch,
+            current_epoch_interval: interval,
+            first_block_height: (epoch - 1).saturating_mul(interval).saturating_add(1),
+            last_block_time: Some(time.to_proto()),
+            sealer_app_hash: vec![0; 32],
+            sealer_block_hash: vec![0; 32],
+        };
+        let number = Epoch::new(epoch);
+        EPOCHS.put(state, &number, &record)?;
+        TIP_AT_END.put(state, &number, tip)?;
+        checkpoint::found(state, &record)?;
+        last = epoch;
+    }
+    LAST_FINALISED.put(state, &(), &last)
 }
 
 fn epoch_event(name: &str, epoch: Epoch) -> Event {
     Event::typed(&format!("babylon.epoching.v1.{name}"), [("epoch_number", json_text::string(epoch))])
+}
+
+fn corrupt(reason: impl ToString) -> Broken {
+    Broken::Corrupt { table: "epochs", reason: reason.to_string() }
 }
 
 #[cfg(test)]
@@ -181,9 +224,16 @@ mod tests {
             assert_eq!(params.epoch_of(PosHeight::new(height)), Epoch::new(epoch), "height {height}");
         }
         for epoch in 1..5 {
-            let epoch = Epoch::new(epoch);
-            assert_eq!(params.epoch_of(PosHeight::new(params.first_height(epoch))), epoch);
-            assert_eq!(params.epoch_of(PosHeight::new(params.last_height(epoch))), epoch);
+            let first_block_height = (epoch - 1) * 10 + 1;
+            let record = EpochRecord {
+                epoch_number: epoch,
+                current_epoch_interval: 10,
+                first_block_height,
+                ..Default::default()
+            };
+            assert_eq!(params.epoch_of(PosHeight::new(first_block_height)), Epoch::new(epoch));
+            assert_eq!(last_height(&record), epoch * 10);
         }
+        assert_eq!(last_height(&EpochRecord::default()), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! From a message to the module that handles it.
 
-use super::{bank, context::Ctx, finality, governance, incentive, light_client, staking};
+use super::{bank, context::Ctx, epochs, finality, governance, incentive, light_client, staking};
 use crate::{
     error::{Failure, sdk},
     wire::messages::Msg,
@@ -27,7 +27,8 @@ pub(crate) fn check_message(msg: &Msg) -> Result<(), Failure> {
         Msg::UpdateStakingParams(msg) => governance::check_staking_params(msg),
         Msg::UpdateCheckpointParams(msg) => governance::check_checkpoint_params(msg),
         Msg::ResumeFinality(msg) => governance::check_resume(msg),
-        Msg::UpdateFinalityParams(_)
+        Msg::InsertSpvProof(_)
+        | Msg::UpdateFinalityParams(_)
         | Msg::UpdateLightClientParams(_)
         | Msg::UpdateEpochParams(_)
         | Msg::UpdateIncentiveParams(_)
@@ -52,6 +53,7 @@ pub(crate) fn check_handled(msg: &Msg) -> Result<(), Failure> {
 pub(crate) fn check_outside_blocks(ctx: &Ctx<'_, '_>, msg: &Msg) -> Result<(), Failure> {
     match msg {
         Msg::InsertHeaders(msg) => light_client::check_work(ctx, msg),
+        Msg::InsertSpvProof(msg) => epochs::submission::check_form(ctx, msg),
         Msg::Send(_)
         | Msg::CreateFinalityProvider(_)
         | Msg::EditFinalityProvider(_)
@@ -96,6 +98,7 @@ pub(crate) fn execute(ctx: &mut Ctx<'_, '_>, msg: &Msg) -> Result<(), Failure> {
         Msg::InsertHeaders(msg) => light_client::insert_headers(ctx, msg),
         Msg::WithdrawReward(msg) => incentive::withdraw(ctx, msg),
         Msg::SetWithdrawAddress(msg) => incentive::set_withdraw_address(ctx, msg),
+        Msg::InsertSpvProof(msg) => epochs::submission::insert(ctx, msg),
         Msg::UpdateStakingParams(msg) => governance::update_staking_params(ctx, msg),
         Msg::UpdateFinalityParams(msg) => governance::update_finality_params(ctx, msg),
         Msg::UpdateCheckpointParams(msg) => governance::update_checkpoint_params(ctx, msg),

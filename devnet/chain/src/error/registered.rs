@@ -137,6 +137,49 @@ pub(crate) mod lightclient {
     pub(crate) const KNOWN_HEADER: Registered = e(1108, "fork start with known header");
 }
 
+/// Errors of `btccheckpoint`.
+pub(crate) mod btccheckpoint {
+    use crate::error::Registered;
+
+    const fn e(code: u32, text: &'static str) -> Registered {
+        Registered::new("btccheckpoint", code, text)
+    }
+    pub(crate) const INVALID_PROOF: Registered = e(1100, "Invalid checkpoint proof");
+    pub(crate) const DUPLICATED: Registered = e(1101, "Duplicated submission");
+    pub(crate) const NO_PREVIOUS: Registered = e(1102, "No checkpoints for previous epoch");
+    pub(crate) const INVALID_HEADER: Registered = e(1103, "Proof headers are invalid");
+    pub(crate) const NO_ANCESTOR: Registered =
+        e(1104, "Proof header does not have ancestor in previous epoch");
+    pub(crate) const EPOCH_FINALISED: Registered = e(1105, "Submission denied. Epoch already finalized");
+}
+
+/// Errors of `checkpointing`.
+pub(crate) mod checkpointing {
+    use crate::error::Registered;
+
+    pub(crate) const DOES_NOT_EXIST: Registered =
+        Registered::new("checkpointing", 1201, "raw checkpoint does not exist");
+    pub(crate) const INVALID: Registered =
+        Registered::new("checkpointing", 1206, "raw checkpoint is invalid");
+}
+
+/// Errors of `epoching`.
+pub(crate) mod epoching {
+    use crate::error::Registered;
+
+    pub(crate) const UNKNOWN_EPOCH: Registered =
+        Registered::new("epoching", 3, "the epoch number is not known in DB");
+}
+
+/// Errors of `monitor`.
+pub(crate) mod monitor {
+    use crate::error::Registered;
+
+    pub(crate) const NOT_ENDED: Registered = Registered::new("monitor", 1100, "Epoch not ended yet");
+    pub(crate) const NOT_REPORTED: Registered =
+        Registered::new("monitor", 1101, "Checkpoint not reported yet");
+}
+
 /// Errors of governance.
 pub(crate) mod gov {
     use crate::error::Registered;

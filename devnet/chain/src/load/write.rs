@@ -41,7 +41,7 @@ use btc_staking_crypto::{
 use btc_staking_protocol::{
     finality::randomness::CommittedRandomness,
     headers::ChainedHeader,
-    height::{BtcHeight, Epoch, PosHeight},
+    height::{BtcHeight, PosHeight},
     keys::FinalityProviderPublicKey,
     possession::ProofOfPossession,
 };
@@ -366,16 +366,12 @@ impl<'a> Writer<'a> {
         let time = self.genesis.genesis_time;
         self.founding.part(|state| {
             staking::TIP_AT.put(state, &height, &tip)?;
-            for epoch in 1..=EPOCHS {
+            let tip_at = |epoch| {
                 let younger = u32::try_from(EPOCHS - epoch).unwrap_or(0);
-                let ended = epochs::EndedEpoch {
-                    tip: tip.saturating_sub(w).saturating_sub(younger),
-                    last_block_time: Some(BlockTime { seconds: time, nanos: 0 }.to_proto()),
-                    app_hash: vec![0; 32],
-                };
-                epochs::ENDED.put(state, &Epoch::new(epoch), &ended)?;
-            }
-            epochs::LAST_FINALISED.put(state, &(), &EPOCHS)
+                tip.saturating_sub(w).saturating_sub(younger)
+            };
+            let tips: Vec<u32> = (1..=EPOCHS).map(tip_at).collect();
+            epochs::found(state, &tips, BlockTime { seconds: time, nanos: 0 })
         })?;
         Ok(())
     }

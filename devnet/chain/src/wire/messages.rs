@@ -4,7 +4,7 @@ use super::schema::native;
 use btc_staking_babylon::proto::{
     Any,
     btccheckpoint::{
-        MsgUpdateParams as MsgUpdateCheckpointParams,
+        MsgInsertBTCSpvProof, MsgInsertBTCSpvProofResponse, MsgUpdateParams as MsgUpdateCheckpointParams,
         MsgUpdateParamsResponse as MsgUpdateCheckpointParamsResponse,
     },
     btclightclient::{
@@ -138,6 +138,7 @@ messages! {
     Unjail => MsgUnjailFinalityProvider, MsgUnjailFinalityProviderResponse, signer, "finality", Kept;
     InsertHeaders => MsgInsertHeaders, MsgInsertHeadersResponse, signer, "btclightclient", Refundable;
     WithdrawReward => MsgWithdrawReward, MsgWithdrawRewardResponse, address, "incentive", Kept;
+    InsertSpvProof => MsgInsertBTCSpvProof, MsgInsertBTCSpvProofResponse, submitter, "btccheckpoint", Refundable;
     UpdateStakingParams => MsgUpdateStakingParams, MsgUpdateStakingParamsResponse, authority, "btcstaking", Kept;
     UpdateFinalityParams => MsgUpdateFinalityParams, MsgUpdateFinalityParamsResponse, authority, "finality", Kept;
     UpdateCheckpointParams => MsgUpdateCheckpointParams, MsgUpdateCheckpointParamsResponse, authority, "btccheckpoint", Kept;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // a test crate, helpers included
 
 mod expansion;
+mod governance;
 mod grpc;
 mod guarded;
 mod life;

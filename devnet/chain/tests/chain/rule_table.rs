@@ -1,7 +1,10 @@
 //! The table of rules, on the embedded chain.
 
 use crate::{
-    rules::{answers, answers_about_jail, case_names, genesis_of_jail, genesis_of_rules, wrong},
+    rules::{
+        answers, answers_about_authority, answers_about_checkpoints, answers_about_jail, case_names,
+        genesis_of_checkpoints, genesis_of_jail, genesis_of_rules, wrong,
+    },
     support::World,
 };
 
@@ -14,6 +17,18 @@ async fn every_broken_rule_is_answered_as_the_table_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_rule_about_jail_is_answered_as_the_table_says() {
     let wrong = wrong(&answers_about_jail(World::start_with(genesis_of_jail()).await).await);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_rule_about_the_authority_is_answered_as_the_table_says() {
+    let wrong = wrong(&answers_about_authority(World::start_with(genesis_of_rules()).await).await);
+    assert!(wrong.is_empty(), "{} rules are answered wrongly:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_rule_about_checkpoints_is_answered_as_the_table_says() {
+    let wrong = wrong(&answers_about_checkpoints(World::start_with(genesis_of_checkpoints()).await).await);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

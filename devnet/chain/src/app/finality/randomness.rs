@@ -51,7 +51,7 @@ pub(crate) fn commit_randomness(ctx: &mut Ctx<'_, '_>, msg: &MsgCommitPubRandLis
         .map_err(|_| err::INVALID_RANDOMNESS.because("malformed signature"))?;
     content.signed(key, signature).verify_signature().map_err(refusal)?;
     content.check_follows(last_end(ctx.state, &key)?).map_err(refusal)?;
-    let epoch = epochs::params(ctx.state)?.epoch_of(ctx.block.height);
+    let (epoch, _) = epochs::current(ctx.state)?;
     let record = PubRandCommit {
         start_height: msg.start_height,
         num_pub_rand: msg.num_pub_rand,

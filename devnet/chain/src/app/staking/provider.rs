@@ -18,16 +18,13 @@ use btc_staking_babylon::{
     proto::{
         Description,
         btcstaking::{
-            CommissionInfo, CommissionRates, FinalityProvider, MsgCreateFinalityProvider,
-            MsgEditFinalityProvider, ProofOfPossessionBTC,
+            BIP322Sig, BTCSigType, CommissionInfo, CommissionRates, FinalityProvider,
+            MsgCreateFinalityProvider, MsgEditFinalityProvider, ProofOfPossessionBTC,
         },
     },
 };
-use btc_staking_protocol::{
-    keys::FinalityProviderPublicKey,
-    possession::{MalformedPossession, ProofOfPossession},
-    rate::Decimal,
-};
+use btc_staking_protocol::{keys::FinalityProviderPublicKey, possession::ProofOfPossession, rate::Decimal};
+use prost::Message;
 
 /// Seconds between two changes of a commission.
 const COMMISSION_INTERVAL: i64 = 24 * 60 * 60;
@@ -104,12 +101,13 @@ fn check_description(description: Option<&Description>) -> Result<(), Failure> {
 /// A proof of possession that is there and well formed.
 pub(super) fn parse_possession(proof: Option<&ProofOfPossessionBTC>) -> Result<ProofOfPossession, Failure> {
     let raw = proof.ok_or_else(|| plain("empty proof of possession"))?;
-    let proof = decode_possession(raw).map_err(plain)?;
-    match proof.check_form() {
-        // Address and signature that are there but empty have a form; it is their verification that fails.
-        Err(MalformedPossession::Missing) if !raw.btc_sig.is_empty() => {}
-        checked => checked.map_err(plain)?,
+    if raw.btc_sig_type == i32::from(BTCSigType::Bip322) && !raw.btc_sig.is_empty() {
+        // Whatever its parts are, also nothing: the handler is the first to look.
+        let BIP322Sig { address, sig: witness } = BIP322Sig::decode(raw.btc_sig.as_slice()).map_err(plain)?;
+        return Ok(ProofOfPossession::Bip322 { address, witness });
     }
+    let proof = decode_possession(raw).map_err(plain)?;
+    proof.check_form().map_err(plain)?;
     Ok(proof)
 }
 

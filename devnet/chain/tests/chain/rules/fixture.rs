@@ -53,7 +53,14 @@ pub fn genesis_of_rules() -> Genesis {
     genesis.staking_params = ParamsHistory::new(vec![params]).unwrap();
     genesis.finality.activation_height = PosHeight::new(2);
     genesis.finality.signed_blocks_window = 100_000;
+    genesis.authority = account("authority").account().clone();
+    genesis.soft_deleted_finality_providers = vec![deleted().public()];
     genesis
+}
+
+/// A finality provider that is deleted before anybody registered it.
+pub fn deleted() -> Provider {
+    Provider::new("deleted", 2, 10)
 }
 
 impl Fixture {

@@ -7,7 +7,8 @@ use btc_staking_babylon::{
     proto::{
         Description,
         btcstaking::{
-            CommissionRates, MsgCreateFinalityProvider, MsgEditFinalityProvider, MsgSelectiveSlashingEvidence,
+            CommissionRates, MsgCreateFinalityProvider, MsgEditFinalityProvider,
+            MsgSelectiveSlashingEvidence, ProofOfPossessionBTC,
         },
     },
 };
@@ -52,6 +53,7 @@ pub async fn violate(case: &str, w: &World, f: &Fixture) -> Option<Outcome> {
     }
     let secret = match case {
         "evidence_short_key" => vec![1; 31],
+        "evidence_zero_key" => vec![0; 32],
         "evidence_unknown_provider" => vec![1; 32],
         "evidence_already_slashed" => f.three.key.signing_key().to_secret_bytes().to_vec(),
         _ => return None,
@@ -77,6 +79,11 @@ fn registration(case: &str, f: &Fixture) -> Option<MsgCreateFinalityProvider> {
         "fp_key_off_curve" => MsgCreateFinalityProvider { btc_pk: vec![0xff; 32], ..good },
         "fp_key_of_31_bytes" => MsgCreateFinalityProvider { btc_pk: vec![1; 31], ..good },
         "fp_no_possession" => MsgCreateFinalityProvider { pop: None, ..good },
+        "fp_empty_bip322" => {
+            // Fields 1 and 2, both of no bytes.
+            let pop = ProofOfPossessionBTC { btc_sig_type: 1, btc_sig: vec![0x0a, 0, 0x12, 0] };
+            MsgCreateFinalityProvider { pop: Some(pop), ..good }
+        }
         "fp_foreign_possession" => {
             let pop = Some(encode_possession(&possession(f.one.key.signing_key(), "other")));
             MsgCreateFinalityProvider { pop, ..good }

@@ -5,8 +5,8 @@ use crate::support::{CHAIN, GAS, World, account, address, any};
 use bitcoin::secp256k1::{Message as Digest, SECP256K1, SecretKey};
 use btc_staking_babylon::{
     proto::{
-        Any, AuthInfo, Coin, Fee, SignDoc, TxBody, TxRaw, btclightclient::MsgInsertHeaders,
-        btcstaking::MsgAddCovenantSigs, incentive::MsgSetWithdrawAddress,
+        Any, AuthInfo, Coin, Fee, MsgDelegate, SignDoc, TxBody, TxRaw, btclightclient::MsgInsertHeaders,
+        btcstaking::MsgAddCovenantSigs, epoching::MsgWrappedDelegate, incentive::MsgSetWithdrawAddress,
     },
     tx::{AccountState, GasAndFee, sign_tx},
 };
@@ -17,6 +17,12 @@ use sha2::{Digest as _, Sha256};
 fn harmless(label: &str) -> Any {
     let me = address(label);
     any(&MsgSetWithdrawAddress { delegator_address: me.clone(), withdraw_address: me })
+}
+
+/// A delegation of native coins.
+fn native() -> MsgDelegate {
+    let amount = Some(Coin { denom: "ubbn".into(), amount: "1".into() });
+    MsgDelegate { delegator_address: address("other"), validator_address: "bbnvaloper1".into(), amount }
 }
 
 async fn state(w: &World) -> AccountState {
@@ -94,6 +100,29 @@ pub async fn violate(case: &str, w: &World) -> Option<Outcome> {
         "tx_unknown_message" => {
             let message = Any { type_url: "/no.such.Msg".into(), value: vec![] };
             signed_by_hand(state(w).await, &body(vec![message]).encode_to_vec(), |_| {})
+        }
+        "tx_native_staking" => {
+            signed_by_hand(state(w).await, &body(vec![any(&native())]).encode_to_vec(), |_| {})
+        }
+        "tx_wrapped_staking" => {
+            let message = any(&MsgWrappedDelegate { msg: Some(native()) });
+            signed_by_hand(state(w).await, &body(vec![message]).encode_to_vec(), |_| {})
+        }
+        "tx_native_malformed" => {
+            let mut message = any(&native());
+            message.value.extend([0x20, 1]); // field 4
+            signed_by_hand(state(w).await, &body(vec![message]).encode_to_vec(), |_| {})
+        }
+        "tx_changed_key" => {
+            let encoded = body(vec![harmless("other")]).encode_to_vec();
+            let other = AccountState { number: 0, sequence: 0 };
+            let gas = GasAndFee { limit: GAS, fee: 50_000 };
+            let foreign = sign_tx(&account("staker"), CHAIN, other, vec![harmless("staker")], gas).unwrap();
+            let foreign = TxRaw::decode(foreign.bytes.as_slice()).unwrap();
+            let foreign = AuthInfo::decode(foreign.auth_info_bytes.as_slice()).unwrap();
+            signed_by_hand(state(w).await, &encoded, |auth| {
+                auth.signer_infos[0].public_key = foreign.signer_infos[0].public_key.clone();
+            })
         }
         "tx_no_message" => signed_by_hand(state(w).await, &body(vec![]).encode_to_vec(), |_| {}),
         "tx_timed_out" => {

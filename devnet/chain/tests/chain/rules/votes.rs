@@ -38,6 +38,10 @@ pub async fn violate(case: &str, w: &World, f: &Fixture) -> Option<Outcome> {
             let unknown = Provider::new("other", 2, 10);
             MsgAddFinalitySig { fp_btc_pk: unknown.public().to_bytes().to_vec(), ..good }
         }
+        "vote_deleted" => {
+            let deleted = super::fixture::deleted();
+            MsgAddFinalitySig { fp_btc_pk: deleted.public().to_bytes().to_vec(), ..good }
+        }
         "vote_slashed" => f.three.vote(open, w.app_hash(open).await),
         "vote_no_power" => f.two.vote(open, w.app_hash(open).await),
         "vote_twice" => {

@@ -66,8 +66,17 @@ pub fn address(label: &str) -> String {
 }
 
 /// Accounts that start with coins.
-pub const ACCOUNTS: [&str; 8] =
-    ["reporter", "staker", "provider-1", "provider-2", "provider-3", "covenant", "watchtower", "other"];
+pub const ACCOUNTS: [&str; 9] = [
+    "reporter",
+    "staker",
+    "provider-1",
+    "provider-2",
+    "provider-3",
+    "covenant",
+    "watchtower",
+    "other",
+    "authority",
+];
 
 pub fn genesis() -> Genesis {
     let rich = |label: &&str| GenesisAccount { address: account(label).account().clone(), ubbn: RICH };

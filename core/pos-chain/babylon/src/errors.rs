@@ -80,6 +80,8 @@ fn by_text(log: &str) -> Option<&'static Registered> {
 
 fn last_part(log: &str, wanted: impl Fn(&Registered) -> bool) -> Option<&'static Registered> {
     log.rsplit(": ").find_map(|part| {
+        // Simulation puts its own words around what the chain says.
+        let part = part.rsplit(" desc = ").next().unwrap_or(part);
         let part = without_place(part.split(" with gas used").next().unwrap_or(part).trim());
         REGISTRY.iter().find(|entry| wanted(entry) && is_text(entry, part))
     })

@@ -1,7 +1,8 @@
 //! Adapter for Babylon Genesis and chains that speak like it: their messages over CometBFT RPC.
 //!
 //! It implements the ports of `pos-chain`; roles see those and name this crate only in their `main.rs`, through
-//! [`connector::BabylonConnector`]. It keeps no state beyond an account's sequence and decides nothing about stakes.
+//! [`connector::BabylonConnector`]. Its only state is an account's sequence and what is on its way, which a caller's outbox
+//! keeps over a restart; it decides nothing about stakes.
 //!
 //! | module | what it is for | spec |
 //! |---|---|---|

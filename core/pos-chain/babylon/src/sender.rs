@@ -239,4 +239,6 @@ fn stopped() -> ChainError {
 }
 
 #[cfg(test)]
+mod storm;
+#[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! The table of `wire.md` 4.5 and 4.6, as seen in blocks, in simulations and in queries.
 
+mod rows;
+
 use super::*;
 use RefusalKind::*;
 
@@ -153,5 +155,47 @@ fn numbers_are_read_from_logs_and_nothing_is_made_up() {
     for log in ["", "message index: ", "message index: x", "message index: 99999999999999999999"] {
         assert_eq!(failed_message_index(log), None, "{log}");
         assert_eq!(expected_sequence(&failure("sdk", 32, log)), None, "{log}");
+    }
+}
+
+#[test]
+fn grpc_names_codespace_and_code_in_its_text() {
+    // The registered text comes first there, and what wraps it may end in another registered text.
+    let log = "rpc error: code = Unknown desc = codespace btcstaking code 1119: invalid undelegation request: the BTC staking tx is not valid";
+    assert_eq!(find_registered(&failure("", 2, log)).map(|entry| entry.code), Some(1119));
+    for log in [
+        "codespace ",
+        "codespace x code ",
+        "codespace x code 5",
+        "codespace x code y: z",
+        "codespace sdk code 6: x",
+    ] {
+        assert_eq!(find_registered(&failure("", 2, log)), None, "{log}");
+    }
+}
+
+#[test]
+fn a_log_of_any_length_is_cut_and_still_understood() {
+    let filling = "\u{1f980}".repeat(25_000_000);
+    let log =
+        format!("failed to execute message; message index: 7: {filling}: the BTC delegation is not found");
+    let failed = failure("sdk", 6, &log);
+    assert_eq!(failed_message_index(&log), Some(7));
+    let MessageOutcome::Refused(refusal) = outcome(&failed) else { panic!("refused") };
+    assert_eq!((refusal.kind, refusal.code), (DelegationNotFound, 1102));
+    assert!(refusal.text.len() <= MOST_LOG + 16, "{}", refusal.text.len());
+}
+
+proptest::proptest! {
+    #[test]
+    fn every_log_means_something(
+        codespace in "(sdk|undefined|btcstaking|finality||\\PC{0,8})",
+        code in 0u32..1300,
+        parts in proptest::collection::vec("(: |codespace | code |message index: |expected |9{0,25}|\\PC{0,12}|\\[|\\.go:\\])", 0..12),
+    ) {
+        let log = parts.concat();
+        let failed = failure(&codespace, code, &log);
+        proptest::prop_assert_ne!(classify(&failed), Meaning::Generic);
+        let _ = (outcome(&failed), class(&failed), expected_sequence(&failed), failed_message_index(&log));
     }
 }

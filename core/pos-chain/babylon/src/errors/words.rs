@@ -37,11 +37,11 @@ const WORDS: [Words; 28] = [
     Words(Codes(&[INVALID_UNDELEGATION]), &["included too early"], Refused(RefusalKind::IncludedTooEarly)),
     Words(Codes(&[("finality", 1108)]), &["voting power"], Refused(RefusalKind::NoVotingPower)),
     Words(Codes(&[("sdk", 4)]), &["not allowed to receive"], Refused(RefusalKind::NotAuthorised)),
-    Words(Codes(&[("sdk", 6)]), &["no message handler"], Refused(RefusalKind::Broken)),
-    Words(Codes(&[("sdk", 6)]), &["can't route message"], Refused(RefusalKind::Broken)),
     // An account nobody ever funded.
     Words(Codes(&[("sdk", 22)]), &["account"], Refused(RefusalKind::InsufficientFunds)),
     // No code at all.
+    Words(Unregistered, &["no message handler"], Refused(RefusalKind::Broken)),
+    Words(Unregistered, &["can't route message"], Refused(RefusalKind::Broken)),
     Words(Unregistered, &["already has inclusion proof"], Done),
     Words(Unregistered, &["is already unbonded"], Refused(RefusalKind::DelegationEnded)),
     Words(Unregistered, &["quorum of covenant signatures"], Refused(RefusalKind::QuorumMissing)),

@@ -36,6 +36,8 @@ pub(super) fn digest(any: &Any) -> Digest {
 /// Most transactions with untold messages; the oldest is forgotten beyond. Whoever was to be told of that one reads the
 /// chain.
 const MOST_UNTOLD: usize = 1_000;
+/// Blocks for which orphans are kept, about a day. Whoever sends the same message later means it anew.
+const KEPT_BLOCKS: u64 = 10_000;
 
 /// See the module.
 pub(super) struct Ledger {
@@ -48,6 +50,23 @@ struct State {
     next: RequestId,
     waiting: BTreeSet<RequestId>,
     landed: BTreeMap<TxHash, Landed>,
+}
+
+impl State {
+    /// Transactions that are not kept any longer when the chain is at `tip`.
+    fn outdated(&self, tip: PosHeight) -> Vec<TxHash> {
+        let is_old = |landed: &Landed| {
+            landed.height.to_u64().saturating_add(KEPT_BLOCKS) < tip.to_u64()
+                && landed.untold.iter().all(|untold| untold.owner.is_none())
+        };
+        let old = self.landed.iter().filter(|(_, landed)| is_old(landed)).map(|(hash, _)| *hash);
+        let mut outdated: Vec<_> = old.collect();
+        if outdated.is_empty() && self.landed.len() > MOST_UNTOLD {
+            let by_height = self.landed.iter().min_by_key(|(_, landed)| landed.height);
+            outdated.extend(by_height.map(|(hash, _)| *hash));
+        }
+        outdated
+    }
 }
 
 struct Landed {
@@ -87,13 +106,11 @@ impl Ledger {
         let untold: Vec<_> =
             messages.into_iter().map(|(request, digest)| Untold { digest, owner: owner(request) }).collect();
         state.landed.insert(hash, Landed { height, untold });
-        if state.landed.len() > MOST_UNTOLD
-            && let Some(oldest) =
-                state.landed.iter().min_by_key(|(_, landed)| landed.height).map(|(hash, _)| *hash)
-        {
-            state.landed.remove(&oldest);
-            self.forget(&[oldest]);
+        let outdated = state.outdated(height);
+        for hash in &outdated {
+            state.landed.remove(hash);
         }
+        self.forget(&outdated);
     }
 
     /// Whether anything landed for nobody.
@@ -247,6 +264,22 @@ mod tests {
         assert!(ledger.claim(&[7; 32], one.request).is_some());
         drop(one);
         assert!(ledger.claim(&[7; 32], ledger.open().request).is_some());
+    }
+
+    #[test]
+    fn orphans_are_kept_for_a_day_and_what_somebody_waits_for_longer() {
+        let (outbox, ledger) = ledger();
+        let waiting = ledger.open();
+        for number in [1, 2] {
+            record(&outbox, [number; 32]);
+        }
+        ledger.land([1; 32], PosHeight::new(5), [(None, [7; 32])]);
+        ledger.land([2; 32], PosHeight::new(5), [(Some(waiting.request), [8; 32])]);
+        ledger.land([3; 32], PosHeight::new(5 + KEPT_BLOCKS), [(None, [9; 32])]);
+        assert_eq!(left(&outbox), 2);
+        ledger.land([4; 32], PosHeight::new(6 + KEPT_BLOCKS), [(None, [9; 32])]);
+        assert_eq!(outbox.entries().unwrap()[0].hash, [2; 32]);
+        assert_eq!(left(&outbox), 1);
     }
 
     #[test]

@@ -17,7 +17,7 @@
 
 use super::{form, proposal};
 use crate::{
-    app::{App, BlockInput, Executed, Purpose, QueryInput},
+    app::{self, App, BlockInput, Executed, Purpose, QueryInput},
     error::{Broken, Refusal},
     genesis::Genesis,
     node::ledger,
@@ -35,9 +35,6 @@ use cosmrs::proto::tendermint::v0_38::abci::{
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use thiserror::Error;
 use tokio::sync::watch;
-
-/// Name the application tells CometBFT.
-const NAME: &str = "btc-staking devnet chain";
 
 /// The application behind the door. Lock order: `executed`, then `stage`.
 pub(super) struct Application {
@@ -174,7 +171,7 @@ impl Application {
         // Before the first block CometBFT must start the chain by InitChain, also when that was done already.
         let committed = position.filter(|(height, _)| *height > 0);
         ResponseInfo {
-            data: NAME.to_owned(),
+            data: app::NAME.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             app_version: 0,
             last_block_height: committed.map_or(0, |(height, _)| signed(height)),

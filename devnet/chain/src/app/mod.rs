@@ -90,6 +90,8 @@ struct Position {
 
 const POSITION: Table<(), Position> = Table::new("00");
 
+/// What the application calls itself.
+pub(crate) const NAME: &str = "btc-staking devnet chain";
 /// How many past heights can be queried.
 const KEPT_HEIGHTS: usize = 100;
 
@@ -239,6 +241,16 @@ impl App {
         let checked = execute::check(&mut state, &block, bytes, purpose);
         self.pending = state.into_writes();
         checked
+    }
+
+    /// Looks at a transaction as for the mempool, and keeps nothing of it.
+    ///
+    /// # Errors
+    /// [`Broken`] when the state cannot be read; refusals are results.
+    pub(crate) fn look_at(&self, bytes: &[u8]) -> Result<Checked, Broken> {
+        let meter = Meter::unlimited();
+        let mut state = State::resume(&*self.backend, self.pending.clone(), &meter);
+        execute::check(&mut state, &self.next_block(), bytes, Purpose::Check)
     }
 
     /// Executes a block on top of the committed state. Changes nothing.

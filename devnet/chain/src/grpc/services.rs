@@ -28,11 +28,7 @@ use cosmrs::proto::{
             BroadcastMode, BroadcastTxRequest, BroadcastTxResponse, GetTxRequest, GetTxResponse, Tx, TxRaw,
         },
     },
-    tendermint::{
-        p2p,
-        types::{Block, BlockId, Commit, Data, EvidenceList},
-        v0_38,
-    },
+    tendermint::{p2p, types::BlockId, v0_38},
 };
 use prost::Message;
 use tonic::Status;
@@ -155,20 +151,12 @@ fn block_response(
     record: &BlockRecord,
     previous: Option<&BlockRecord>,
 ) -> Result<GetLatestBlockResponse, Broken> {
-    let header: v0_38::types::Header = record.header()?.into();
-    let last_commit = previous.map(BlockRecord::commit).transpose()?.map(Commit::from).unwrap_or_default();
-    let data = Data { txs: record.txs.clone() };
-    let block = Block {
-        header: Some(header.clone()),
-        data: Some(data.clone()),
-        evidence: Some(EvidenceList::default()),
-        last_commit: Some(last_commit.clone()),
-    };
+    let block = record.to_proto(previous)?;
     let sdk_block = SdkBlock {
-        header: Some(sdk_header(header)),
-        data: Some(data),
-        evidence: Some(EvidenceList::default()),
-        last_commit: Some(last_commit),
+        header: block.header.clone().map(sdk_header),
+        data: block.data.clone(),
+        evidence: block.evidence.clone(),
+        last_commit: block.last_commit.clone(),
     };
     let block_id: BlockId = record.commit()?.block_id.into();
     Ok(GetLatestBlockResponse { block_id: Some(block_id), block: Some(block), sdk_block: Some(sdk_block) })

@@ -7,6 +7,7 @@
 use super::{
     assemble::{self, Validator},
     clock::Clock,
+    index::{self, Kind, Place, Wanted},
     ledger::{self, BlockRecord},
     mempool::{Mempool, NotAdmitted, Waiting},
 };
@@ -16,6 +17,7 @@ use crate::{
     genesis::Genesis,
     state::Backend,
 };
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::{broadcast, watch};
 
@@ -116,6 +118,20 @@ impl Core {
     pub(crate) fn place(&self, hash: &[u8]) -> Result<Option<ledger::TxPlace>, Broken> {
         ledger::place(self.app().backend(), hash)
     }
+    /// Height of the block with a hash.
+    pub(crate) fn height_of(&self, hash: &[u8]) -> Result<Option<u64>, Broken> {
+        ledger::height_of(self.app().backend(), hash)
+    }
+    /// Where events have a key, in order.
+    pub(crate) fn find(
+        &self,
+        kind: Kind,
+        key: &str,
+        wanted: Wanted<'_>,
+        heights: (u64, u64),
+    ) -> Result<BTreeSet<Place>, Broken> {
+        index::find(self.app().backend(), kind, key, wanted, heights)
+    }
     /// Answers a query.
     pub(crate) fn query(&self, input: QueryInput<'_>) -> Result<QueryOutput, Broken> {
         self.app().query(input)
@@ -125,6 +141,11 @@ impl Core {
         let mempool = self.mempool();
         let first = mempool.iter().take(limit).map(|tx| tx.bytes.clone()).collect();
         (mempool.len(), mempool.bytes(), first)
+    }
+
+    /// Checks a transaction as for the mempool and keeps nothing.
+    pub(crate) fn look_at(&self, bytes: &[u8]) -> Result<Checked, Broken> {
+        self.app().look_at(bytes)
     }
 
     /// Takes a transaction over if it passes its checks.
@@ -161,7 +182,7 @@ impl Core {
     }
 
     fn make_block(&self) -> Result<u64, Broken> {
-        let (executed, record) = {
+        let (executed, record, hash) = {
             let app = self.app();
             let height = app.height().next();
             // The chain's single validator signed every block but the one before the first.
@@ -180,11 +201,11 @@ impl Core {
                 events,
                 executed.app_hash,
             )?;
-            (executed, record)
+            (executed, record, block.commit.block_id.hash)
         };
         let height = executed.height.to_u64();
         let mut app = self.app_mut();
-        app.commit(executed, &ledger::writes(height, &record))?;
+        app.commit(executed, &ledger::writes(height, &hash, &record))?;
         self.recheck(&mut app, &record)?;
         Ok(height)
     }

@@ -1,5 +1,6 @@
 //! Blocks and their results as the node keeps them, beside the application's state.
 
+use super::index;
 use crate::{
     app::TxResult,
     error::Broken,
@@ -7,8 +8,9 @@ use crate::{
     genesis::Genesis,
     state::{Backend, Writes},
 };
+use cosmrs::proto::tendermint::v0_38::types;
 use prost::Message;
-use tendermint::block;
+use tendermint::{Hash, block};
 
 /// A committed block with what came of it.
 #[derive(Clone, PartialEq, Message)]
@@ -69,6 +71,17 @@ impl BlockRecord {
     pub(crate) fn commit(&self) -> Result<block::Commit, Broken> {
         serde_json::from_slice(&self.commit).map_err(|err| corrupt(err.to_string()))
     }
+
+    /// The block in CometBFT's protobuf form, with the commit of the one before.
+    pub(crate) fn to_proto(&self, previous: Option<&Self>) -> Result<types::Block, Broken> {
+        let last_commit = previous.map(Self::commit).transpose()?;
+        Ok(types::Block {
+            header: Some(self.header()?.into()),
+            data: Some(types::Data { txs: self.txs.clone() }),
+            evidence: Some(types::EvidenceList::default()),
+            last_commit: Some(last_commit.map(types::Commit::from).unwrap_or_default()),
+        })
+    }
 }
 
 fn corrupt(reason: String) -> Broken {
@@ -83,9 +96,17 @@ fn tx_key(hash: &[u8]) -> Vec<u8> {
     [b"t", hash].concat()
 }
 
-/// What must be written for a block.
-pub(crate) fn writes(height: u64, record: &BlockRecord) -> Writes {
-    let mut writes = Writes::from([(block_key(height), Some(record.encode_to_vec()))]);
+fn hash_key(hash: &[u8]) -> Vec<u8> {
+    [b"h", hash].concat()
+}
+
+/// What must be written for a block: itself, and all ways to find it.
+pub(crate) fn writes(height: u64, hash: &Hash, record: &BlockRecord) -> Writes {
+    let mut writes = Writes::from([
+        (block_key(height), Some(record.encode_to_vec())),
+        (hash_key(hash.as_bytes()), Some(height.to_be_bytes().to_vec())),
+    ]);
+    index::add_writes(&mut writes, height, record);
     for (index, tx) in (0u32..).zip(&record.txs) {
         let place = TxPlace { height, index };
         writes.insert(tx_key(&crate::app::tx_hash(tx)), Some(place.encode_to_vec()));
@@ -125,6 +146,13 @@ pub(crate) fn halt(backend: &dyn Backend) -> Result<Option<String>, Broken> {
 /// Reads a block.
 pub(crate) fn block(backend: &dyn Backend, height: u64) -> Result<Option<BlockRecord>, Broken> {
     decode(backend.door_get(&block_key(height))?)
+}
+
+/// Finds the height of the block with a hash.
+pub(crate) fn height_of(backend: &dyn Backend, hash: &[u8]) -> Result<Option<u64>, Broken> {
+    let bytes = backend.door_get(&hash_key(hash))?;
+    let height = bytes.map(|bytes| bytes.try_into().map(u64::from_be_bytes)).transpose();
+    height.map_err(|_| corrupt("a height has not 8 bytes".into()))
 }
 
 /// Finds a transaction by its hash.

@@ -3,6 +3,7 @@
 pub(crate) mod assemble;
 mod clock;
 pub(crate) mod core;
+pub(crate) mod index;
 pub(crate) mod ledger;
 pub(crate) mod mempool;
 
@@ -27,7 +28,7 @@ use tokio::{
 };
 
 /// Name and version of the data directory's tables.
-pub(crate) const SCHEMA: Schema = Schema::new("devnet-chain", 1);
+pub(crate) const SCHEMA: Schema = Schema::new("devnet-chain", 2);
 /// How much the store holds in memory and takes at once.
 pub(crate) const LIMITS: Options = Options {
     cache_bytes: 64 * 1024 * 1024,

@@ -34,7 +34,11 @@ impl RpcError {
     }
 
     pub(crate) fn to_json(&self) -> Value {
-        json!({"code": self.code, "message": self.message, "data": self.data})
+        let mut json = json!({"code": self.code, "message": self.message});
+        if !self.data.is_empty() {
+            json["data"] = self.data.as_str().into();
+        }
+        json
     }
 }
 

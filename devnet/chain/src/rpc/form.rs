@@ -1,5 +1,6 @@
 //! The JSON forms of blocks and results, as CometBFT 0.38 prints them.
 
+use super::proof;
 use crate::{
     app::{TxResult, tx_hash},
     error::Broken,
@@ -7,6 +8,7 @@ use crate::{
     node::ledger::BlockRecord,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use prost::Message;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -35,20 +37,43 @@ pub(crate) fn events(events: &[Event]) -> Value {
 }
 
 /// A transaction with its place and result, as `tx` and `tx_search` answer.
-pub(crate) fn tx(height: u64, index: usize, record: &BlockRecord) -> Option<Value> {
+pub(crate) fn tx(height: u64, index: usize, record: &BlockRecord, prove: bool) -> Option<Value> {
     let (bytes, result) = (record.txs.get(index)?, record.results.get(index)?);
-    Some(json!({
+    let mut tx = json!({
         "hash": hex_upper(&tx_hash(bytes)),
         "height": height.to_string(),
         "index": index,
         "tx_result": tx_result(result),
         "tx": STANDARD.encode(bytes),
-    }))
+    });
+    if prove {
+        tx["proof"] = proof::of_tx(&record.txs, index)?;
+    }
+    Some(tx)
 }
 
 /// Identity of a block.
 pub(crate) fn block_id(record: &BlockRecord) -> Result<Value, Broken> {
     to_json(&record.commit()?.block_id)
+}
+
+/// The header. CometBFT leaves out the application's version while it is 0, and shows the block before the first as one
+/// without a hash.
+pub(crate) fn header(record: &BlockRecord) -> Result<Value, Broken> {
+    let header = record.header()?;
+    let mut json = to_json(&header)?;
+    if let (0, Some(version)) = (header.version.app, json["version"].as_object_mut()) {
+        version.remove("app");
+    }
+    if header.last_block_id.is_none() {
+        json["last_block_id"] = no_block_id();
+    }
+    Ok(json)
+}
+
+/// Identity of no block.
+pub(crate) fn no_block_id() -> Value {
+    json!({"hash": "", "parts": {"total": 0, "hash": ""}})
 }
 
 /// A block with its transactions and the commit of the one before.
@@ -58,13 +83,13 @@ pub(crate) fn block(record: &BlockRecord, previous: Option<&BlockRecord>) -> Res
         None => json!({
             "height": "0",
             "round": 0,
-            "block_id": {"hash": "", "parts": {"total": 0, "hash": ""}},
+            "block_id": no_block_id(),
             "signatures": [],
         }),
     };
     let txs: Vec<String> = record.txs.iter().map(|tx| STANDARD.encode(tx)).collect();
     Ok(json!({
-        "header": to_json(&record.header()?)?,
+        "header": header(record)?,
         "data": {"txs": txs},
         "evidence": {"evidence": []},
         "last_commit": last_commit,
@@ -72,12 +97,11 @@ pub(crate) fn block(record: &BlockRecord, previous: Option<&BlockRecord>) -> Res
 }
 
 /// Header with identity and sizes, as `blockchain` lists it.
-pub(crate) fn block_meta(record: &BlockRecord) -> Result<Value, Broken> {
-    let size: usize = record.txs.iter().map(Vec::len).sum();
+pub(crate) fn block_meta(record: &BlockRecord, previous: Option<&BlockRecord>) -> Result<Value, Broken> {
     Ok(json!({
         "block_id": block_id(record)?,
-        "block_size": size.to_string(),
-        "header": to_json(&record.header()?)?,
+        "block_size": record.to_proto(previous)?.encoded_len().to_string(),
+        "header": header(record)?,
         "num_txs": record.txs.len().to_string(),
     }))
 }

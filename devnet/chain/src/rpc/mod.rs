@@ -1,13 +1,19 @@
 //! CometBFT 0.38's RPC over HTTP: JSON-RPC by POST, URI calls by GET, WebSocket subscriptions.
 
+mod about;
+mod blocks;
 mod error;
 pub(crate) mod form;
 mod methods;
 mod params;
+mod proof;
+mod query;
 mod search;
 mod socket;
+mod txs;
 
 use crate::node::core::Core;
+pub(crate) use about::{COMETBFT_VERSION, node_id};
 use axum::{
     Json, Router,
     body::Bytes,
@@ -17,7 +23,6 @@ use axum::{
     routing::{get, post},
 };
 pub(crate) use form::hex_upper;
-pub(crate) use methods::{COMETBFT_VERSION, node_id};
 
 use error::RpcError;
 use params::Params;

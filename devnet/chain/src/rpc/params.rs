@@ -64,6 +64,29 @@ impl Params {
         number.map(Some).ok_or_else(|| RpcError::invalid_params(format!("{name} must be a whole number")))
     }
 
+    /// A whole number that may be negative; `None` when absent.
+    pub(crate) fn signed(&self, name: &str) -> Result<Option<i64>, RpcError> {
+        let number = match self.present(name) {
+            None => return Ok(None),
+            Some(Value::Number(number)) => number.as_i64(),
+            Some(Value::String(text)) if text.is_empty() => return Ok(None),
+            Some(Value::String(text)) => unquoted(text).parse().ok(),
+            Some(_) => None,
+        };
+        number.map(Some).ok_or_else(|| RpcError::invalid_params(format!("{name} must be a whole number")))
+    }
+
+    /// Yes or no; no when absent.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, RpcError> {
+        match self.present(name) {
+            None => Ok(false),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(Value::String(text)) if text == "true" => Ok(true),
+            Some(Value::String(text)) if text == "false" => Ok(false),
+            Some(_) => Err(RpcError::invalid_params(format!("{name} must be true or false"))),
+        }
+    }
+
     /// A text; `None` when absent.
     pub(crate) fn text(&self, name: &str) -> Result<Option<String>, RpcError> {
         match self.present(name) {

@@ -7,9 +7,8 @@ use super::{
     answer,
     error::RpcError,
     form::{self, Tags},
-    reply,
-    search::Query,
-    split,
+    query::Query,
+    reply, split,
 };
 use crate::{error::Broken, node::core::Core};
 use axum::{
@@ -157,6 +156,10 @@ fn events_of(core: &Core, subscriptions: &[Subscription], height: u64) -> Result
     let data = json!({"type": "tendermint/event/NewBlockHeader", "value": {
         "header": form::to_json(&record.header()?)?,
     }});
+    notify(&mut out, subscriptions, &tags, &data);
+    tags.insert("tm.event".into(), vec!["NewBlockHeader".into()]);
+    let data =
+        json!({"type": "tendermint/event/NewBlockHeader", "value": {"header": form::header(&record)?}});
     notify(&mut out, subscriptions, &tags, &data);
     tags.insert("tm.event".into(), vec!["NewBlockEvents".into()]);
     let data = json!({"type": "tendermint/event/NewBlockEvents", "value": {

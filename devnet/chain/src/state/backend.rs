@@ -1,6 +1,6 @@
 //! Where committed state lies.
 
-use super::layer::{ReadState, Writes};
+use super::layer::{Entries, KeyRange, ReadState, Writes};
 use crate::error::Broken;
 
 /// A committed state that takes a block's writes in one piece.
@@ -12,4 +12,6 @@ pub(crate) trait Backend: ReadState + Send + Sync {
     fn commit(&mut self, state: &Writes, door: &Writes) -> Result<(), Broken>;
     /// A record of the door.
     fn door_get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Broken>;
+    /// Records of the door with keys in a range, ascending.
+    fn door_scan<'a>(&'a self, range: &KeyRange) -> Entries<'a>;
 }

@@ -41,15 +41,19 @@ impl ReadState for DiskBackend {
     }
 
     fn scan<'a>(&'a self, range: &KeyRange, order: Order) -> Entries<'a> {
-        if range.is_empty() {
-            return Box::new(std::iter::empty());
-        }
-        let end = range.end.clone().map_or(Bound::Unbounded, Bound::Excluded);
-        let entries = self.state.range((Bound::Included(range.start.clone()), end));
-        match order {
-            Order::Ascending => Box::new(entries.map(|entry| entry.map_err(failed))),
-            Order::Descending => Box::new(entries.rev().map(|entry| entry.map_err(failed))),
-        }
+        scan(&self.state, range, order)
+    }
+}
+
+fn scan<'a>(table: &'a RawTable, range: &KeyRange, order: Order) -> Entries<'a> {
+    if range.is_empty() {
+        return Box::new(std::iter::empty());
+    }
+    let end = range.end.clone().map_or(Bound::Unbounded, Bound::Excluded);
+    let entries = table.range((Bound::Included(range.start.clone()), end));
+    match order {
+        Order::Ascending => Box::new(entries.map(|entry| entry.map_err(failed))),
+        Order::Descending => Box::new(entries.rev().map(|entry| entry.map_err(failed))),
     }
 }
 
@@ -64,6 +68,10 @@ impl Backend for DiskBackend {
 
     fn door_get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Broken> {
         self.door.get(key).map_err(failed)
+    }
+
+    fn door_scan<'a>(&'a self, range: &KeyRange) -> Entries<'a> {
+        scan(&self.door, range, Order::Ascending)
     }
 }
 

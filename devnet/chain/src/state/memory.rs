@@ -27,15 +27,19 @@ impl ReadState for MemoryBackend {
     }
 
     fn scan<'a>(&'a self, range: &KeyRange, order: Order) -> Entries<'a> {
-        if range.is_empty() {
-            return Box::new(std::iter::empty());
-        }
-        let found = self.entries.range::<[u8], _>(range.bounds());
-        let own = |(key, value): (&Vec<u8>, &Vec<u8>)| Ok((key.clone(), value.clone()));
-        match order {
-            Order::Ascending => Box::new(found.map(own)),
-            Order::Descending => Box::new(found.rev().map(own)),
-        }
+        scan(&self.entries, range, order)
+    }
+}
+
+fn scan<'a>(entries: &'a BTreeMap<Vec<u8>, Vec<u8>>, range: &KeyRange, order: Order) -> Entries<'a> {
+    if range.is_empty() {
+        return Box::new(std::iter::empty());
+    }
+    let found = entries.range::<[u8], _>(range.bounds());
+    let own = |(key, value): (&Vec<u8>, &Vec<u8>)| Ok((key.clone(), value.clone()));
+    match order {
+        Order::Ascending => Box::new(found.map(own)),
+        Order::Descending => Box::new(found.rev().map(own)),
     }
 }
 
@@ -48,6 +52,10 @@ impl Backend for MemoryBackend {
 
     fn door_get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Broken> {
         Ok(self.door.get(key).cloned())
+    }
+
+    fn door_scan<'a>(&'a self, range: &KeyRange) -> Entries<'a> {
+        scan(&self.door, range, Order::Ascending)
     }
 }
 

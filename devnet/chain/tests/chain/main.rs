@@ -11,6 +11,7 @@ mod rewards;
 mod rpc;
 mod rule_table;
 mod rules;
+mod search;
 mod stakes;
 mod support;
 mod transactions;

@@ -8,8 +8,8 @@
 mod registered;
 
 pub(crate) use registered::{
-    btccheckpoint, btcstaking, checkpointing, epoching, finality, gov, incentive, lightclient, monitor, sdk,
-    staking,
+    btccheckpoint, btcstaking, checkpointing, epoching, feegrant, finality, gov, incentive, lightclient,
+    monitor, sdk, staking,
 };
 
 use std::fmt;
@@ -166,6 +166,19 @@ pub(crate) fn with_sources(error: &dyn std::error::Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {}", with_sources(source)),
         None => error.to_string(),
+    }
+}
+
+impl Failure {
+    /// The failure with words of explanation before its own.
+    pub(crate) fn within(self, why: impl fmt::Display) -> Self {
+        match self {
+            Self::Refused(mut refusal) => {
+                refusal.log = format!("{why}: {}", refusal.log);
+                refusal.into()
+            }
+            Self::Broken(broken) => broken.into(),
+        }
     }
 }
 

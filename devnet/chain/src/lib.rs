@@ -30,7 +30,7 @@
 //! | 6.5 | coinbases as staking transactions | refused at registration, not only when they are proven |
 //! | 11.1 | the validators' and native stakers' rewards | kept in the distribution module's account, without events |
 //! | 11.4 | scores of those who stake both coins | zero: their part stays in the costaking module's account |
-//! | 12 | fee grants | there are none to use |
+//! | 12 | fee grants by period or for some messages only | types nobody knows (`sdk/2`); basic allowances work |
 //!
 //! Gas is charged at the SDK's prices over records of our own layout: near the reference, never equal to it.
 //!

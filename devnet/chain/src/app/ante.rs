@@ -6,6 +6,7 @@ use super::{
     auth::{self, ACCOUNTS, Account},
     bank,
     context::{Ctx, DENOM, Purpose, parse_account},
+    feegrant,
     tx::{Signer, Tx},
 };
 use crate::{
@@ -101,9 +102,14 @@ pub(crate) fn min_fee(gas_limit: u64) -> u64 {
 fn charge_fee(ctx: &mut Ctx<'_, '_>, tx: &Tx, purpose: Purpose) -> Result<FeePaid, Failure> {
     let simulated = purpose == Purpose::Simulate;
     let payer_text = tx.fee_payer().to_owned();
-    let payer = parse_account(&payer_text)?.bytes().to_vec();
     let amount = fee_amount(tx, simulated)?;
-    check_grant(tx, &payer_text)?;
+    let granter = foreign_granter(tx, &payer_text);
+    if let Some(granter) = granter {
+        let why = || format!("{granter} does not allow to pay fees for {payer_text}");
+        feegrant::spend(ctx, granter, &payer_text, amount).map_err(|failure| failure.within(why()))?;
+    }
+    let payer_text = granter.map_or(payer_text.as_str(), |granter| granter);
+    let payer = parse_account(payer_text)?.bytes().to_vec();
     if ACCOUNTS.get(ctx.state, &payer)?.is_none() {
         return Err(sdk::UNKNOWN_ADDRESS.because(format!("fee payer address: {payer_text} does not exist")));
     }
@@ -111,7 +117,7 @@ fn charge_fee(ctx: &mut Ctx<'_, '_>, tx: &Tx, purpose: Purpose) -> Result<FeePai
         bank::transfer(ctx, &payer, &auth::module_address(bank::FEE_COLLECTOR), amount)?;
     }
     let fee = if amount > 0 { format!("{amount}{DENOM}") } else { String::new() };
-    ctx.emit(Event::plain("tx", &[("fee", &fee), ("fee_payer", &payer_text)]));
+    ctx.emit(Event::plain("tx", &[("fee", &fee), ("fee_payer", payer_text)]));
     Ok(FeePaid { payer, amount })
 }
 
@@ -135,13 +141,13 @@ fn fee_amount(tx: &Tx, simulated: bool) -> Result<u64, Failure> {
     Ok(amount)
 }
 
-/// No grant can exist: the module that would hold them is not part of this chain. The reference refuses a grant for a
-/// transaction whose fee is refunded also where there is one, but only after this.
-fn check_grant(tx: &Tx, payer: &str) -> Result<(), Failure> {
-    match foreign_granter(tx, payer) {
-        Some(granter) => Err(sdk::NOT_FOUND
-            .because(format!("{granter} does not allow to pay fees for {payer}: fee-grant not found"))),
-        None => Ok(()),
+/// The last check before the messages: a fee that is given back must be the payer's own.
+pub(crate) fn check_granter(tx: &Tx) -> Result<(), Failure> {
+    match foreign_granter(tx, tx.fee_payer()) {
+        Some(_) if tx.only_refundable_kinds() => {
+            Err(plain("fee grants are not allowed for transactions whose fee is refunded"))
+        }
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     bank,
     context::{BlockInfo, Ctx},
-    costaking, distribution, epochs, finality, incentive, light_client, mint, staking,
+    costaking, distribution, epochs, feegrant, finality, incentive, light_client, mint, staking,
 };
 use crate::{error::Failure, event::Event, genesis::Genesis, state::State};
 use btc_staking_protocol::height::BtcDepth;
@@ -41,6 +41,7 @@ pub(crate) fn begin(state: &mut State<'_>, block: &BlockInfo) -> Result<Vec<Even
 /// Runs after the transactions of a block.
 pub(crate) fn end(state: &mut State<'_>, block: &BlockInfo) -> Result<Vec<Event>, Failure> {
     let mut ctx = Ctx::new(state, block);
+    feegrant::end_block(&mut ctx)?;
     epochs::end_block(&mut ctx)?;
     epochs::checkpoint::evaluate(&mut ctx)?;
     let k = epochs::params(ctx.state)?.confirmation_depth;

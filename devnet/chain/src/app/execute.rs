@@ -173,6 +173,7 @@ fn ante(
             tx.messages.iter().try_for_each(|msg| router::check_outside_blocks(&ctx, msg))?;
         }
     }
+    ante::check_granter(tx)?;
     let events = ctx.events;
     Ok((paid, layer.into_writes(), events))
 }

@@ -23,6 +23,7 @@ mod decimal;
 mod distribution;
 pub(crate) mod epochs;
 mod execute;
+mod feegrant;
 pub(crate) mod finality;
 mod founding;
 mod governance;

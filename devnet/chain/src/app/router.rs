@@ -1,6 +1,6 @@
 //! From a message to the module that handles it.
 
-use super::{bank, context::Ctx, epochs, finality, governance, incentive, light_client, staking};
+use super::{bank, context::Ctx, epochs, feegrant, finality, governance, incentive, light_client, staking};
 use crate::{
     error::{Failure, sdk},
     wire::messages::Msg,
@@ -23,7 +23,8 @@ pub(crate) fn check_message(msg: &Msg) -> Result<(), Failure> {
         Msg::Unjail(msg) => finality::check_unjail(msg),
         Msg::InsertHeaders(msg) => light_client::check_insert_headers(msg),
         // The reference checks these in the handler.
-        Msg::WithdrawReward(_) | Msg::SetWithdrawAddress(_) => Ok(()),
+        Msg::RevokeAllowance(_) | Msg::WithdrawReward(_) | Msg::SetWithdrawAddress(_) => Ok(()),
+        Msg::GrantAllowance(msg) => feegrant::check_grant(msg),
         Msg::UpdateStakingParams(msg) => governance::check_staking_params(msg),
         Msg::UpdateCheckpointParams(msg) => governance::check_checkpoint_params(msg),
         Msg::ResumeFinality(msg) => governance::check_resume(msg),
@@ -55,6 +56,8 @@ pub(crate) fn check_outside_blocks(ctx: &Ctx<'_, '_>, msg: &Msg) -> Result<(), F
         Msg::InsertHeaders(msg) => light_client::check_work(ctx, msg),
         Msg::InsertSpvProof(msg) => epochs::submission::check_form(ctx, msg),
         Msg::Send(_)
+        | Msg::GrantAllowance(_)
+        | Msg::RevokeAllowance(_)
         | Msg::CreateFinalityProvider(_)
         | Msg::EditFinalityProvider(_)
         | Msg::CreateDelegation(_)
@@ -84,6 +87,8 @@ pub(crate) fn check_outside_blocks(ctx: &Ctx<'_, '_>, msg: &Msg) -> Result<(), F
 pub(crate) fn execute(ctx: &mut Ctx<'_, '_>, msg: &Msg) -> Result<(), Failure> {
     match msg {
         Msg::Send(msg) => bank::send(ctx, msg),
+        Msg::GrantAllowance(msg) => feegrant::grant(ctx, msg),
+        Msg::RevokeAllowance(msg) => feegrant::revoke(ctx, msg),
         Msg::CreateFinalityProvider(msg) => staking::provider::create(ctx, msg),
         Msg::EditFinalityProvider(msg) => staking::provider::edit(ctx, msg),
         Msg::CreateDelegation(msg) => staking::create_delegation(ctx, msg),

@@ -23,6 +23,7 @@ pub(crate) mod sdk {
     pub(crate) const INVALID_REQUEST: Registered = sdk(18, "invalid request");
     pub(crate) const KEY_NOT_FOUND: Registered = sdk(22, "key not found");
     pub(crate) const INVALID_HEIGHT: Registered = sdk(26, "invalid height");
+    pub(crate) const INVALID_TYPE: Registered = sdk(29, "invalid type");
     pub(crate) const TX_TIMEOUT_HEIGHT: Registered = sdk(30, "tx timeout height");
     pub(crate) const UNKNOWN_EXTENSION: Registered = sdk(31, "unknown extension options");
     pub(crate) const WRONG_SEQUENCE: Registered = sdk(32, "incorrect account sequence");
@@ -187,6 +188,18 @@ pub(crate) mod gov {
     pub(crate) const INVALID_MESSAGE: Registered = Registered::new("gov", 12, "invalid proposal message");
     pub(crate) const INVALID_SIGNER: Registered =
         Registered::new("gov", 13, "expected gov account as only signer for proposal message");
+}
+
+/// Errors of fee grants, a module of the SDK.
+pub(crate) mod feegrant {
+    use crate::error::Registered;
+
+    const fn e(code: u32, text: &'static str) -> Registered {
+        Registered::new("feegrant", code, text)
+    }
+    pub(crate) const EXCEEDED: Registered = e(2, "fee limit exceeded");
+    pub(crate) const EXPIRED: Registered = e(3, "fee allowance expired");
+    pub(crate) const INVALID_DURATION: Registered = e(4, "invalid duration");
 }
 
 /// Errors of `incentive` (`wire.md` 4.6).

@@ -34,7 +34,12 @@ use btc_staking_babylon::proto::{
         MsgWithdrawRewardResponse,
     },
 };
-use cosmrs::proto::cosmos::bank::v1beta1::{MsgSend, MsgSendResponse};
+use cosmrs::proto::cosmos::{
+    bank::v1beta1::{MsgSend, MsgSendResponse},
+    feegrant::v1beta1::{
+        MsgGrantAllowance, MsgGrantAllowanceResponse, MsgRevokeAllowance, MsgRevokeAllowanceResponse,
+    },
+};
 use prost::{Message, Name};
 
 /// Whether the fee of a kind of message may come back (`chain.md` 12).
@@ -125,6 +130,8 @@ macro_rules! messages {
 
 messages! {
     Send => MsgSend, MsgSendResponse, from_address, "bank", Kept;
+    GrantAllowance => MsgGrantAllowance, MsgGrantAllowanceResponse, granter, "feegrant", Kept;
+    RevokeAllowance => MsgRevokeAllowance, MsgRevokeAllowanceResponse, granter, "feegrant", Kept;
     CreateFinalityProvider => MsgCreateFinalityProvider, MsgCreateFinalityProviderResponse, addr, "btcstaking", Kept;
     EditFinalityProvider => MsgEditFinalityProvider, MsgEditFinalityProviderResponse, addr, "btcstaking", Kept;
     CreateDelegation => MsgCreateBTCDelegation, MsgCreateBTCDelegationResponse, staker_addr, "btcstaking", Kept;

@@ -91,6 +91,9 @@ pub(crate) static AUTH_INFO: Schema = Schema::new(
 static IN_ANY: &[Schema] = &[
     Schema::new("cosmos.crypto.secp256k1.PubKey", &[(1, Bytes)]),
     Schema::new("cosmos.crypto.ed25519.PubKey", &[(1, Bytes)]),
+    Schema::new("cosmos.feegrant.v1beta1.BasicAllowance", &[(1, Message(&COIN)), (2, Message(&TIMESTAMP))]),
+    Schema::new("cosmos.feegrant.v1beta1.MsgGrantAllowance", &[(1, Bytes), (2, Bytes), (3, Any)]),
+    Schema::new("cosmos.feegrant.v1beta1.MsgRevokeAllowance", &[(1, Bytes), (2, Bytes)]),
     Schema::new("cosmos.bank.v1beta1.MsgSend", &[(1, Bytes), (2, Bytes), (3, Message(&COIN))]),
     Schema::new(
         "babylon.btcstaking.v1.MsgCreateFinalityProvider",

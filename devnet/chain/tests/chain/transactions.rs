@@ -1,15 +1,22 @@
 //! Fees, refunds, sequences, simulation (`chain.md` 12, `wire.md` 4).
 
-use super::support::{CHAIN, GAS, World, account, address, any, attribute, provider::Provider, stake::Stake};
+use super::support::{
+    CHAIN, GAS, Refused, World, account, address, any, attribute, by_hand::signed_by_hand, genesis,
+    provider::Provider, set_clock::SetClock, stake::Stake,
+};
 use btc_staking_babylon::{
     proto::{
-        Query, QueryAccountRequest, SimulateRequest, btclightclient::MsgInsertHeaders,
-        btcstaking::QueryBTCDelegationRequest, incentive::MsgSetWithdrawAddress,
+        Coin, Query, QueryAccountRequest, SimulateRequest, Timestamp, TxBody,
+        btclightclient::MsgInsertHeaders, btcstaking::QueryBTCDelegationRequest,
+        incentive::MsgSetWithdrawAddress,
     },
     tx::{AccountState, GasAndFee, build_simulation, sign_tx},
 };
+use btc_staking_devnet_chain::Clock;
+use cosmrs::proto::cosmos::feegrant::v1beta1::{BasicAllowance, MsgGrantAllowance, MsgRevokeAllowance};
 use prost::Message;
-use tendermint_rpc::Client;
+use std::sync::Arc;
+use tendermint_rpc::{Client, endpoint::tx};
 
 const FEE: u64 = 50_000;
 
@@ -48,6 +55,62 @@ async fn fees_come_back_only_when_every_message_earned_it() {
     assert!(refused.log.contains("message index: 1"), "{}", refused.log);
     assert_eq!(world.balance("reporter").await, start - 3 * FEE);
     world.send("reporter", vec![any(&first)]).await.unwrap();
+    world.stop().await;
+}
+
+/// A harmless transaction of "other" whose fee somebody else is to pay.
+async fn granted_by(world: &World, granter: &str) -> Result<tx::Response, Refused> {
+    let state = world.state("other").await;
+    let body = TxBody { messages: vec![any(&keep_address("other"))], ..Default::default() };
+    let bytes = signed_by_hand("other", state, &body.encode_to_vec(), |auth| {
+        auth.fee.as_mut().unwrap().granter = address(granter);
+    });
+    let included = world.broadcast(bytes).await?;
+    world.set_state("other", AccountState { sequence: state.sequence + 1, ..state });
+    Ok(included)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_granted_fee_is_paid_by_the_granter_until_the_grant_is_used_up() {
+    let clock = Arc::new(SetClock::at(1_800_000_000));
+    let world = World::start_on_clock(genesis(), Arc::clone(&clock) as Arc<dyn Clock>).await;
+    let grant = |limit, expiration| {
+        let allowance = BasicAllowance { spend_limit: limit, expiration };
+        let (granter, grantee) = (address("staker"), address("other"));
+        MsgGrantAllowance { granter, grantee, allowance: Some(any(&allowance)) }
+    };
+    let twice = vec![Coin { denom: "ubbn".into(), amount: (2 * FEE).to_string() }];
+    let included = world.must("staker", &grant(twice, None)).await;
+    let granter = attribute(&included.tx_result.events, "set_feegrant", "granter");
+    assert_eq!(granter, Some(address("staker")));
+    let (before, own) = (world.balance("staker").await, world.balance("other").await);
+    for (used, event) in [(FEE, "update_feegrant"), (2 * FEE, "revoke_feegrant")] {
+        let included = granted_by(&world, "staker").await.unwrap();
+        let events = &included.tx_result.events;
+        assert_eq!(attribute(events, "use_feegrant", "grantee"), Some(address("other")));
+        assert_eq!(attribute(events, event, "granter"), Some(address("staker")));
+        assert_eq!(attribute(events, "tx", "fee_payer"), Some(address("staker")));
+        assert_eq!((world.balance("staker").await, world.balance("other").await), (before - used, own));
+    }
+    let refused = granted_by(&world, "staker").await.unwrap_err();
+    assert_eq!(refused.short(), "sdk/38", "used up: {refused:?}");
+
+    // One without a limit, until its time.
+    let expiration = |seconds| Some(Timestamp { seconds, nanos: 0 });
+    let late = world.send("staker", vec![any(&grant(vec![], expiration(1_799_999_999)))]).await.unwrap_err();
+    assert_eq!(late.short(), "sdk/18", "{late:?}");
+    world.must("staker", &grant(vec![], expiration(1_800_000_100))).await;
+    granted_by(&world, "staker").await.unwrap();
+    clock.advance(101);
+    world.next_block().await;
+    world.next_block().await;
+    let refused = granted_by(&world, "staker").await.unwrap_err();
+    assert_eq!(refused.short(), "sdk/38", "expired and forgotten: {refused:?}");
+    world.must("staker", &grant(vec![], None)).await;
+    let revoke = MsgRevokeAllowance { granter: address("staker"), grantee: address("other") };
+    world.must("staker", &revoke).await;
+    let refused = granted_by(&world, "staker").await.unwrap_err();
+    assert_eq!(refused.short(), "sdk/38", "revoked: {refused:?}");
     world.stop().await;
 }
 

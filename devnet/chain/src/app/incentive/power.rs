@@ -37,6 +37,8 @@ struct EventRecord {
 }
 
 const EVENTS: Table<(PosHeight, u64), EventRecord> = Table::new("ie");
+/// The events of a finality provider, so that nobody has to look through those of all.
+const BY_PROVIDER: Table<(Vec<u8>, PosHeight, u64), ()> = Table::new("iq");
 
 /// Queues what moved at a height: activations first, so that no position falls below zero on the way.
 pub(crate) fn record(
@@ -49,6 +51,7 @@ pub(crate) fn record(
     let unbonded = unbonded.iter().map(|moved| (moved, false));
     for (number, (moved, added)) in (0u64..).zip(activated.chain(unbonded)) {
         let Moved { provider, staker, sats } = moved.clone();
+        BY_PROVIDER.put(state, &(provider.clone(), height, number), &())?;
         EVENTS.put(state, &(height, number), &EventRecord { provider, staker, sats, added })?;
     }
     Ok(())
@@ -60,6 +63,7 @@ pub(super) fn apply(state: &mut State<'_>, until: PosHeight) -> Result<(), Failu
         let change = if event.added { Change::Added(event.sats) } else { Change::Removed(event.sats) };
         accounting::settle(state, &event.provider, &event.staker, change)?;
         EVENTS.delete(state, &key)?;
+        BY_PROVIDER.delete(state, &(event.provider, key.0, key.1))?;
     }
     Ok(())
 }
@@ -78,12 +82,11 @@ fn queued(state: &State<'_>, until: PosHeight) -> Result<Queued, Failure> {
 pub(crate) fn stakers_now(state: &State<'_>, provider: &[u8]) -> Result<Vec<(Vec<u8>, u64)>, Failure> {
     let mut sats: BTreeMap<Vec<u8>, i128> =
         accounting::positions_of(state, provider)?.into_iter().map(|(a, sats)| (a, sats.into())).collect();
-    for entry in EVENTS.scan(state, Order::Ascending) {
-        let (_, event) = entry?;
-        if event.provider == provider {
-            let change = i128::from(event.sats);
-            *sats.entry(event.staker).or_default() += if event.added { change } else { -change };
-        }
+    for entry in BY_PROVIDER.scan_under(state, &provider.to_vec(), Order::Ascending) {
+        let ((_, height, number), ()) = entry?;
+        let Some(event) = EVENTS.get(state, &(height, number))? else { continue };
+        let change = i128::from(event.sats);
+        *sats.entry(event.staker).or_default() += if event.added { change } else { -change };
     }
     let checked = |(staker, sats): (Vec<u8>, i128)| {
         let negative = || Broken::Halt(format!("a delegator would have {sats} sat"));

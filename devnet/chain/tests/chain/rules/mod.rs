@@ -8,6 +8,7 @@ mod checkpoints;
 mod covenant;
 pub mod fixture;
 mod governance;
+mod grants;
 mod headers;
 mod inclusion;
 mod jail;
@@ -109,6 +110,9 @@ async fn break_rule(case: &str, w: &mut World, f: &Fixture) -> Option<Outcome> {
         return Some(outcome);
     }
     if let Some(outcome) = rewards::violate(case, w).await {
+        return Some(outcome);
+    }
+    if let Some(outcome) = grants::violate(case, w).await {
         return Some(outcome);
     }
     transactions::violate(case, w).await

@@ -1,17 +1,15 @@
 //! Section 12: the transaction around the messages.
 
 use super::Outcome;
-use crate::support::{CHAIN, GAS, World, account, address, any};
-use bitcoin::secp256k1::{Message as Digest, SECP256K1, SecretKey};
+use crate::support::{CHAIN, GAS, World, account, address, any, by_hand};
 use btc_staking_babylon::{
     proto::{
-        Any, AuthInfo, Coin, Fee, MsgDelegate, SignDoc, TxBody, TxRaw, btclightclient::MsgInsertHeaders,
+        Any, AuthInfo, Coin, Fee, MsgDelegate, TxBody, TxRaw, btclightclient::MsgInsertHeaders,
         btcstaking::MsgAddCovenantSigs, epoching::MsgWrappedDelegate, incentive::MsgSetWithdrawAddress,
     },
     tx::{AccountState, GasAndFee, sign_tx},
 };
 use prost::Message;
-use sha2::{Digest as _, Sha256};
 
 /// A harmless message of the account "other".
 fn harmless(label: &str) -> Any {
@@ -25,11 +23,13 @@ fn native() -> MsgDelegate {
     MsgDelegate { delegator_address: address("other"), validator_address: "bbnvaloper1".into(), amount }
 }
 
-async fn state(w: &World) -> AccountState {
+pub(super) async fn state(w: &World) -> AccountState {
     w.state("other").await
 }
 
-fn refused(answer: Result<tendermint_rpc::endpoint::tx::Response, crate::support::Refused>) -> Outcome {
+pub(super) fn refused(
+    answer: Result<tendermint_rpc::endpoint::tx::Response, crate::support::Refused>,
+) -> Outcome {
     let included = answer?;
     if included.tx_result.code.is_err() {
         return Err(crate::support::Refused::of(&included.tx_result));
@@ -37,24 +37,9 @@ fn refused(answer: Result<tendermint_rpc::endpoint::tx::Response, crate::support
     Ok(())
 }
 
-/// Signs what the adapter would never build.
+/// Signs what the adapter would never build, for the account "other".
 fn signed_by_hand(state: AccountState, body: &[u8], change: impl FnOnce(&mut AuthInfo)) -> Vec<u8> {
-    let gas = GasAndFee { limit: GAS, fee: 50_000 };
-    let usual = sign_tx(&account("other"), CHAIN, state, vec![harmless("other")], gas).unwrap();
-    let usual = TxRaw::decode(usual.bytes.as_slice()).unwrap();
-    let mut auth = AuthInfo::decode(usual.auth_info_bytes.as_slice()).unwrap();
-    change(&mut auth);
-    let auth_info_bytes = auth.encode_to_vec();
-    let document = SignDoc {
-        body_bytes: body.to_vec(),
-        auth_info_bytes: auth_info_bytes.clone(),
-        chain_id: CHAIN.to_owned(),
-        account_number: state.number,
-    };
-    let digest = Digest::from_digest(Sha256::digest(document.encode_to_vec()).into());
-    let key = SecretKey::from_slice(&crate::support::secret("other")).unwrap();
-    let signature = SECP256K1.sign_ecdsa(&digest, &key).serialize_compact().to_vec();
-    TxRaw { body_bytes: body.to_vec(), auth_info_bytes, signatures: vec![signature] }.encode_to_vec()
+    by_hand::signed_by_hand("other", state, body, change)
 }
 
 fn body(messages: Vec<Any>) -> TxBody {
@@ -65,12 +50,19 @@ fn with_fee(state: AccountState, fee: Fee) -> Vec<u8> {
     signed_by_hand(state, &body(vec![harmless("other")]).encode_to_vec(), |auth| auth.fee = Some(fee))
 }
 
-fn coins(denom: &str, amount: &str) -> Vec<Coin> {
+pub(super) fn coins(denom: &str, amount: &str) -> Vec<Coin> {
     vec![Coin { denom: denom.to_owned(), amount: amount.to_owned() }]
 }
 
+/// A harmless transaction whose fee somebody else is to pay.
+pub(super) fn paid_by(granter: &str, state: AccountState) -> Vec<u8> {
+    signed_by_hand(state, &body(vec![harmless("other")]).encode_to_vec(), |auth| {
+        auth.fee.as_mut().unwrap().granter = address(granter);
+    })
+}
+
 /// A transaction of a refundable kind whose fee somebody else is to pay.
-fn granted(state: AccountState, amount: &str) -> Vec<u8> {
+pub(super) fn granted(state: AccountState, granter: &str, amount: &str) -> Vec<u8> {
     let member = btc_staking_protocol::keys::StakerSecret::from_bytes(&[1; 32]).unwrap();
     let message = any(&MsgAddCovenantSigs {
         signer: address("other"),
@@ -83,7 +75,7 @@ fn granted(state: AccountState, amount: &str) -> Vec<u8> {
     });
     signed_by_hand(state, &body(vec![message]).encode_to_vec(), |auth| {
         let fee = auth.fee.as_mut().unwrap();
-        fee.granter = address("staker");
+        fee.granter = address(granter);
         fee.amount = coins("ubbn", amount);
     })
 }
@@ -164,11 +156,11 @@ pub async fn violate(case: &str, w: &World) -> Option<Outcome> {
             let amount = coins("ubbn", "2000000000000000");
             with_fee(state(w).await, Fee { amount, gas_limit: GAS, ..Default::default() })
         }
-        "tx_granted" => granted(state(w).await, "50000"),
-        "tx_granted_low_fee" => granted(state(w).await, "9999"),
+        "tx_granted" => granted(state(w).await, "staker", "50000"),
+        "tx_granted_low_fee" => granted(state(w).await, "staker", "9999"),
         "tx_granted_future_sequence" => {
             let ahead = state(w).await;
-            granted(AccountState { sequence: ahead.sequence + 1, ..ahead }, "50000")
+            granted(AccountState { sequence: ahead.sequence + 1, ..ahead }, "staker", "50000")
         }
         "tx_future_sequence" => {
             let ahead = state(w).await;

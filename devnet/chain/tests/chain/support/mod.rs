@@ -1,6 +1,7 @@
 //! A chain to test on: a node with blocks every 200 ms, a client, a Bitcoin to mine on, and everyone's keys.
 
 pub mod bitcoin;
+pub mod by_hand;
 pub mod provider;
 pub mod set_clock;
 pub mod stake;

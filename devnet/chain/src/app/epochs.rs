@@ -82,7 +82,11 @@ pub(crate) fn init(state: &mut State<'_>, genesis: &Genesis) -> Result<(), Failu
         min_amount: 1,
     };
     set_params(state, &params)?;
-    let zero = EpochRecord { current_epoch_interval: params.interval, ..Default::default() };
+    let zero = EpochRecord {
+        current_epoch_interval: params.interval,
+        last_block_time: Some(BlockTime { seconds: genesis.genesis_time, nanos: 0 }.to_proto()),
+        ..Default::default()
+    };
     EPOCHS.put(state, &Epoch::new(0), &zero)
 }
 

@@ -5,7 +5,7 @@
 //! entry by entry; the answer's `next_key` is where the next page goes on.
 
 use crate::{
-    error::{Failure, plain},
+    error::{Failure, Status, plain, status},
     state::{
         Order, State, Table,
         table::{Record, TableKey},
@@ -89,6 +89,14 @@ where
         }
     }
     Ok((items, answer))
+}
+
+/// What a page was refused for, as those queries report it that wrap it in a status.
+pub(crate) fn internal(failure: Failure) -> Failure {
+    match failure {
+        Failure::Refused(refusal) => status(Status::Internal, refusal.log),
+        Failure::Broken(broken) => broken.into(),
+    }
 }
 
 /// A page request with its defaults filled in.

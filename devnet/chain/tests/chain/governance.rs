@@ -5,7 +5,7 @@ use crate::{
     support::{Refused, World, account, any, attribute, genesis, provider::Provider, stake::Stake},
 };
 use btc_staking_babylon::proto::{
-    btclightclient, btcstaking,
+    btccheckpoint, btclightclient, btcstaking,
     finality::{QueryFinalityProviderPowerAtHeightRequest, QueryVotingPowerDistributionRequest},
 };
 use btc_staking_devnet_chain::{AuthorityCommand, Genesis, RuleSet};
@@ -128,6 +128,29 @@ async fn finality_goes_on_when_those_who_stopped_voting_are_taken_out() {
     let kind = "babylon.btcstaking.v1.EventFinalityProviderStatusChange";
     let state = attribute(&next.finalize_block_events, kind, "new_state");
     assert_eq!(state.as_deref(), Some("\"FINALITY_PROVIDER_STATUS_JAILED\""));
+    w.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lowering_k_to_a_reorg_that_was_seen_halts_the_chain() {
+    let mut w = World::start_with(governed()).await;
+    w.mine(3, &[]).await;
+    w.bitcoin.fork(1);
+    let headers = [w.bitcoin.mine(&[]), w.bitcoin.mine(&[])];
+    w.report(&headers).await.unwrap();
+    let params = btccheckpoint::Params {
+        btc_confirmation_depth: 1,
+        checkpoint_finalization_timeout: 3,
+        checkpoint_tag: "01020304".into(),
+    };
+    let mut halted = w.node.halted();
+    tokio::select! {
+        outcome = decide(&w, AuthorityCommand::CheckpointParams(params)) => panic!("in a block: {outcome:?}"),
+        reason = halted.wait_for(Option::is_some) => {
+            let reason = reason.unwrap().clone().unwrap().to_string();
+            assert!(reason.contains("reorg of 1 blocks"), "{reason}");
+        }
+    }
     w.stop().await;
 }
 

@@ -1,6 +1,7 @@
 //! The embedded chain, driven over its real RPC.
 #![allow(clippy::unwrap_used)] // a test crate, helpers included
 
+mod epochs;
 mod expansion;
 mod governance;
 mod grpc;

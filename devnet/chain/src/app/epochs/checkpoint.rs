@@ -61,8 +61,6 @@ pub(super) fn seal(ctx: &mut Ctx<'_, '_>, epoch: Epoch, record: &EpochRecord) ->
         return Ok(());
     }
     let mut checkpoint = new(record, CheckpointStatus::Sealed);
-    note(ctx, &mut checkpoint, CheckpointStatus::Accumulating);
-    checkpoint.status = CheckpointStatus::Sealed.into();
     CHECKPOINTS.put(ctx.state, &epoch, &checkpoint)?;
     // The reference notes this after it stored the record, so that only the event tells.
     note(ctx, &mut checkpoint, CheckpointStatus::Sealed);

@@ -59,7 +59,7 @@ pub(crate) fn begin_block(ctx: &mut Ctx<'_, '_>) -> Result<(), Failure> {
     let new = distribute(ctx, &old, &changes)?;
     write_table(ctx, &new)?;
     rewards::after_delegations_moved(ctx, &changes.activated, &changes.unbonded, &old)?;
-    announce(ctx, &old, &new)?;
+    announce(ctx, &old, &new, &changes)?;
     if !new.providers.is_empty() {
         DISTRIBUTION.put(ctx.state, &height, &new)?;
     }
@@ -121,6 +121,10 @@ impl Changes {
         self.unbonded.push(rewards::moved(ctx, stake)?);
         self.change(stake.provider()?, -i128::from(stake.record.total_sat));
         Ok(())
+    }
+    /// Whether a status that says more than inactive was announced.
+    fn announced(&self, key: &Key) -> bool {
+        self.slashed.contains(key) || self.jailed.get(key) == Some(&true)
     }
     fn change(&mut self, key: Key, sats: i128) {
         let sum = self.sats.entry(key).or_default();
@@ -224,7 +228,12 @@ fn write_table(ctx: &mut Ctx<'_, '_>, new: &Distribution) -> Result<(), Failure>
 }
 
 /// Step 11: who became active, then who became inactive, each in key order.
-fn announce(ctx: &mut Ctx<'_, '_>, old: &Distribution, new: &Distribution) -> Result<(), Failure> {
+fn announce(
+    ctx: &mut Ctx<'_, '_>,
+    old: &Distribution,
+    new: &Distribution,
+    changes: &Changes,
+) -> Result<(), Failure> {
     let was_active = keys(old.active())?;
     for key in keys(new.active())?.difference(&was_active) {
         start_signing(ctx, key)?;
@@ -239,12 +248,18 @@ fn announce(ctx: &mut Ctx<'_, '_>, old: &Distribution, new: &Distribution) -> Re
         if was_active.contains(key) {
             rewards::after_provider_left(ctx, key)?;
         }
-        let record = PROVIDERS.get(ctx.state, key)?.ok_or_else(|| corrupt("unknown finality provider"))?;
-        if !record.jailed && !is_slashed(&record) {
+        if !changes.announced(key) && !is_jailed_in(new, old, key) {
             ctx.emit(status_events::provider_status(key, Status::Inactive));
         }
     }
     Ok(())
+}
+
+/// Whether the distribution says that a finality provider is in jail: the new one or, when it left, the old one.
+fn is_jailed_in(new: &Distribution, old: &Distribution, key: &Key) -> bool {
+    let bytes = key.to_bytes();
+    let find = |all: &Distribution| all.providers.iter().find(|ranked| ranked.key == bytes).cloned();
+    find(new).or_else(|| find(old)).is_some_and(|ranked| ranked.jailed)
 }
 
 /// The keys of some finality providers, in order.

@@ -6,13 +6,10 @@ use super::records::{
 };
 use crate::{
     app::{
-        page::page,
-        staking::{
-            queries::parse_key,
-            records::{PROVIDERS, provider},
-        },
+        page::{internal, page},
+        staking::{queries::parse_key, records::PROVIDERS},
     },
-    error::{Failure, Status, finality as err, plain, status},
+    error::{Failure, Status, btcstaking, finality as err, status},
     state::{Order, State},
 };
 use btc_staking_babylon::proto::finality::*;
@@ -24,6 +21,17 @@ pub(crate) fn query_params(state: &State<'_>, _: QueryParamsRequest) -> Result<Q
     Ok(QueryParamsResponse { params: Some(params(state)?) })
 }
 
+/// The finality provider that a query names; nobody for bytes that are no key.
+fn named(hex: &str) -> Result<Option<FinalityProviderPublicKey>, Failure> {
+    parse_key(hex).map_err(|refused| match refused {
+        Failure::Refused(refusal) => {
+            let why = format!("failed to unmarshal finality provider BTC PK hex: {}", refusal.log);
+            status(Status::InvalidArgument, why)
+        }
+        Failure::Broken(broken) => broken.into(),
+    })
+}
+
 /// The power table of a height, in key order.
 pub(crate) fn active_at(
     state: &State<'_>,
@@ -32,6 +40,9 @@ pub(crate) fn active_at(
     let height = PosHeight::new(request.height);
     let (finality_providers, pagination) =
         page(state, &POWER, &height, request.pagination, |(_, key), voting_power| {
+            if voting_power == 0 {
+                return Ok(None);
+            }
             let record = PROVIDERS.get(state, &key)?.unwrap_or_default();
             Ok(Some(ActiveFinalityProvidersAtHeightResponse {
                 btc_pk_hex: key.to_bytes().to_vec(),
@@ -51,8 +62,10 @@ pub(crate) fn power_at(
     state: &State<'_>,
     request: QueryFinalityProviderPowerAtHeightRequest,
 ) -> Result<QueryFinalityProviderPowerAtHeightResponse, Failure> {
-    let key = parse_key(&request.fp_btc_pk_hex)?;
-    provider(state, &key)?;
+    let key = named(&request.fp_btc_pk_hex)?.ok_or_else(|| btcstaking::FP_NOT_FOUND.bare())?;
+    if !PROVIDERS.has(state, &key)? {
+        return Err(btcstaking::FP_NOT_FOUND.bare());
+    }
     let height = PosHeight::new(request.height);
     if let Some(voting_power) = POWER.get(state, &(height, key))? {
         return Ok(QueryFinalityProviderPowerAtHeightResponse { voting_power });
@@ -68,8 +81,11 @@ pub(crate) fn current_power(
     state: &State<'_>,
     request: QueryFinalityProviderCurrentPowerRequest,
 ) -> Result<QueryFinalityProviderCurrentPowerResponse, Failure> {
-    let key = parse_key(&request.fp_btc_pk_hex)?;
+    let key = named(&request.fp_btc_pk_hex)?;
     let height = LAST_TABLE.get(state, &())?.unwrap_or(0);
+    let Some(key) = key else {
+        return Ok(QueryFinalityProviderCurrentPowerResponse { height, voting_power: 0 });
+    };
     let voting_power = POWER.get(state, &(PosHeight::new(height), key))?.unwrap_or(0);
     Ok(QueryFinalityProviderCurrentPowerResponse { height, voting_power })
 }
@@ -88,9 +104,11 @@ pub(crate) fn public_randomness(
     state: &State<'_>,
     request: QueryListPublicRandomnessRequest,
 ) -> Result<QueryListPublicRandomnessResponse, Failure> {
-    let key = parse_key(&request.fp_btc_pk_hex)?;
+    let Some(key) = named(&request.fp_btc_pk_hex)? else {
+        return Ok(QueryListPublicRandomnessResponse::default());
+    };
     let keep = |(_, height): (_, PosHeight), value| Ok(Some((height.to_u64(), value)));
-    let (items, pagination) = page(state, &RANDOMNESS, &key, request.pagination, keep)?;
+    let (items, pagination) = page(state, &RANDOMNESS, &key, request.pagination, keep).map_err(internal)?;
     Ok(QueryListPublicRandomnessResponse {
         pub_rand_map: items.into_iter().collect(),
         pagination: Some(pagination),
@@ -102,12 +120,14 @@ pub(crate) fn commits(
     state: &State<'_>,
     request: QueryListPubRandCommitRequest,
 ) -> Result<QueryListPubRandCommitResponse, Failure> {
-    let key = parse_key(&request.fp_btc_pk_hex)?;
+    let Some(key) = named(&request.fp_btc_pk_hex)? else {
+        return Ok(QueryListPubRandCommitResponse::default());
+    };
     let keep = |(_, start): (_, PosHeight), record: PubRandCommit| {
         let PubRandCommit { num_pub_rand, commitment, epoch_num, .. } = record;
         Ok(Some((start.to_u64(), PubRandCommitResponse { num_pub_rand, commitment, epoch_num })))
     };
-    let (items, pagination) = page(state, &COMMITS, &key, request.pagination, keep)?;
+    let (items, pagination) = page(state, &COMMITS, &key, request.pagination, keep).map_err(internal)?;
     Ok(QueryListPubRandCommitResponse {
         pub_rand_commit_map: items.into_iter().collect::<BTreeMap<_, _>>(),
         pagination: Some(pagination),
@@ -125,16 +145,17 @@ pub(crate) fn blocks(
     state: &State<'_>,
     request: QueryListBlocksRequest,
 ) -> Result<QueryListBlocksResponse, Failure> {
-    let wanted = QueriedBlockStatus::try_from(request.status).map_err(plain)?;
+    let wanted = QueriedBlockStatus::try_from(request.status).ok();
     let keep = |_, block: IndexedBlock| {
         let keep = match wanted {
-            QueriedBlockStatus::Any => true,
-            QueriedBlockStatus::Finalized => block.finalized,
-            QueriedBlockStatus::NonFinalized => !block.finalized,
+            Some(QueriedBlockStatus::Any) => true,
+            Some(QueriedBlockStatus::Finalized) => block.finalized,
+            Some(QueriedBlockStatus::NonFinalized) => !block.finalized,
+            None => false,
         };
         Ok(keep.then_some(block))
     };
-    let (blocks, pagination) = page(state, &BLOCKS, &(), request.pagination, keep)?;
+    let (blocks, pagination) = page(state, &BLOCKS, &(), request.pagination, keep).map_err(internal)?;
     Ok(QueryListBlocksResponse { blocks, pagination: Some(pagination) })
 }
 
@@ -153,7 +174,10 @@ pub(crate) fn evidence(
     state: &State<'_>,
     request: QueryEvidenceRequest,
 ) -> Result<QueryEvidenceResponse, Failure> {
-    let evidence = first_complete(state, &parse_key(&request.fp_btc_pk_hex)?)?;
+    let evidence = match named(&request.fp_btc_pk_hex)? {
+        Some(key) => first_complete(state, &key)?,
+        None => None,
+    };
     let evidence = evidence.ok_or_else(|| err::NO_EVIDENCE.bare())?;
     Ok(QueryEvidenceResponse { evidence: Some(evidence_response(evidence)) })
 }
@@ -167,7 +191,7 @@ pub(crate) fn evidences(
         let first = first_complete(state, &key)?;
         Ok(first.filter(|first| first.block_height >= request.start_height).map(evidence_response))
     };
-    let (evidences, pagination) = page(state, &EVIDENCE, &(), request.pagination, keep)?;
+    let (evidences, pagination) = page(state, &EVIDENCE, &(), request.pagination, keep).map_err(internal)?;
     Ok(QueryListEvidencesResponse { evidences, pagination: Some(pagination) })
 }
 
@@ -198,9 +222,17 @@ pub(crate) fn signing_info(
     state: &State<'_>,
     request: QuerySigningInfoRequest,
 ) -> Result<QuerySigningInfoResponse, Failure> {
-    let key = parse_key(&request.fp_btc_pk_hex)?;
-    let Some(info) = SIGNING_INFO.get(state, &key)? else {
-        let why = format!("SigningInfo not found for the finality provider {key}");
+    if request.fp_btc_pk_hex.is_empty() {
+        return Err(status(Status::InvalidArgument, "empty finality provider public key"));
+    }
+    let key = parse_key(&request.fp_btc_pk_hex)
+        .map_err(|_| status(Status::InvalidArgument, "invalid finality provider public key"))?;
+    let info = match key {
+        Some(key) => SIGNING_INFO.get(state, &key)?,
+        None => None,
+    };
+    let Some(info) = info else {
+        let why = format!("SigningInfo not found for the finality provider {}", request.fp_btc_pk_hex);
         return Err(status(Status::NotFound, why));
     };
     Ok(QuerySigningInfoResponse { signing_info: Some(signing_response(info)) })

@@ -3,7 +3,7 @@
 use super::{HEADERS, HEIGHTS, LargestReorg, base, find, hash_bytes, tip};
 use crate::{
     app::page::page,
-    error::{Failure, Status, btcstaking, lightclient as err, plain, status},
+    error::{Failure, Status, btcstaking, lightclient as err, panicked, plain, status},
     state::{Order, State},
 };
 use bitcoin::{BlockHash, consensus, hashes::Hash};
@@ -39,7 +39,8 @@ pub(crate) fn main_chain(
 ) -> Result<QueryMainChainResponse, Failure> {
     let asked = request.pagination.unwrap_or_default();
     if asked.limit > MAX_PAGE {
-        return Err(plain(format!("limit is {}, it must be at most {MAX_PAGE}", asked.limit)));
+        let why = format!("pagination limit is larger than the maximum limit of {MAX_PAGE}");
+        return Err(status(Status::InvalidArgument, why));
     }
     let limit = if asked.limit == 0 { DEFAULT_PAGE } else { asked.limit };
     let order = if asked.reverse { Order::Ascending } else { Order::Descending };
@@ -72,8 +73,10 @@ pub(crate) fn header_depth(
     state: &State<'_>,
     request: QueryHeaderDepthRequest,
 ) -> Result<QueryHeaderDepthResponse, Failure> {
-    let hash: BlockHash =
-        request.hash.parse().map_err(|_| plain(format!("{:?} is no block hash", request.hash)))?;
+    let hash: BlockHash = request
+        .hash
+        .parse()
+        .map_err(|_| status(Status::InvalidArgument, "provided hash is not a valid hex string"))?;
     let header = find(state, &hash)?.ok_or_else(|| err::HEADER_NOT_FOUND.bare())?;
     let depth = header.height.depth_under(tip(state)?.height).map_or(0, |depth| depth.to_u32());
     Ok(QueryHeaderDepthResponse { depth })
@@ -98,7 +101,8 @@ pub(crate) fn contains_bytes(
 /// Hashes of the main chain in order of the hash.
 pub(crate) fn hashes(state: &State<'_>, request: QueryHashesRequest) -> Result<QueryHashesResponse, Failure> {
     let Some(pagination) = request.pagination else {
-        return Err(status(Status::InvalidArgument, "pagination is required"));
+        // The reference reads its key without asking whether it is there.
+        return Err(panicked("runtime error: invalid memory address or nil pointer dereference"));
     };
     let (hashes, pagination) =
         page(state, &HEIGHTS, &(), Some(pagination), |hash, _| Ok(Some(hash_bytes(&hash))))?;
@@ -122,8 +126,9 @@ fn hash_of(bytes: &[u8]) -> Result<BlockHash, Failure> {
 }
 
 fn header_of(state: &State<'_>, key: &[u8]) -> Result<ChainedHeader, Failure> {
-    find(state, &hash_of(key)?)?
-        .ok_or_else(|| status(Status::InvalidArgument, "header of the key is not known"))
+    let refused = |why| status(Status::InvalidArgument, why);
+    let hash = hash_of(key).map_err(|_| refused("key does not correspond to a header hash"))?;
+    find(state, &hash)?.ok_or_else(|| refused("header specified by key does not exist"))
 }
 
 fn info(header: &ChainedHeader) -> BTCHeaderInfoResponse {

@@ -10,16 +10,16 @@ use super::{
 use crate::{
     app::{
         light_client,
-        page::{page, page_of_all},
+        page::{internal, page, page_of_all},
     },
-    error::{Failure, btcstaking as err, plain},
+    error::{Failure, btcstaking as err, plain, sdk},
     state::{Order, State, successor},
 };
 use bitcoin::Txid;
 use btc_staking_babylon::proto::{PageRequest, PageResponse, btcstaking::*};
 use btc_staking_protocol::{
     height::BtcHeight,
-    keys::{FinalityProviderPublicKey, StakerPublicKey},
+    keys::{FinalityProviderPublicKey, InvalidKey, StakerPublicKey},
     params::ParamsVersion,
 };
 
@@ -84,16 +84,27 @@ pub(crate) fn finality_provider(
     height: u64,
     request: QueryFinalityProviderRequest,
 ) -> Result<QueryFinalityProviderResponse, Failure> {
-    let key = parse_key(&request.fp_btc_pk_hex)?;
+    let key = required_key(&request.fp_btc_pk_hex)?.ok_or_else(|| err::FP_NOT_FOUND.bare())?;
     let record = provider(state, &key)?;
     let soft_deleted = lists::is_soft_deleted(state, &key)?;
     let response = FinalityProviderResponse { soft_deleted, ..provider_response(record, height) };
     Ok(QueryFinalityProviderResponse { finality_provider: Some(response) })
 }
 
-/// A finality provider's key in hex.
-pub(crate) fn parse_key(hex: &str) -> Result<FinalityProviderPublicKey, Failure> {
-    hex.parse().map_err(plain)
+/// A finality provider's key in hex; nobody for 32 bytes that are no key.
+pub(crate) fn parse_key(hex: &str) -> Result<Option<FinalityProviderPublicKey>, Failure> {
+    match hex.parse() {
+        Ok(key) => Ok(Some(key)),
+        Err(InvalidKey::NotOnCurve(_)) => Ok(None),
+        Err(refused) => Err(plain(refused)),
+    }
+}
+
+fn required_key(hex: &str) -> Result<Option<FinalityProviderPublicKey>, Failure> {
+    if hex.is_empty() {
+        return Err(sdk::INVALID_REQUEST.because("finality provider BTC public key cannot be empty"));
+    }
+    parse_key(hex)
 }
 
 fn provider_response(record: FinalityProvider, height: u64) -> FinalityProviderResponse {
@@ -118,13 +129,18 @@ pub(crate) fn delegations(
     state: &State<'_>,
     request: QueryBTCDelegationsRequest,
 ) -> Result<QueryBTCDelegationsResponse, Failure> {
-    let wanted = BTCDelegationStatus::try_from(request.status).map_err(plain)?;
+    let Ok(wanted) = BTCDelegationStatus::try_from(request.status) else {
+        return Ok(QueryBTCDelegationsResponse {
+            pagination: Some(Default::default()),
+            ..Default::default()
+        });
+    };
     let tip = light_client::tip_height(state)?;
     let total = index::count(state, wanted)?;
     let load = |record| with_status(state, record, tip);
     let (btc_delegations, pagination) = match wanted {
         BTCDelegationStatus::Any => {
-            page_of_all(state, &DELEGATIONS, &(), request.pagination, total, |_, record| load(record))?
+            page_of_all(state, &DELEGATIONS, &(), request.pagination, total, |_, record| load(record))
         }
         BTCDelegationStatus::Pending
         | BTCDelegationStatus::Verified
@@ -134,9 +150,10 @@ pub(crate) fn delegations(
             let code = index::code(wanted);
             page_of_all(state, &BY_STATUS, &code, request.pagination, total, |(_, txid), ()| {
                 load(indexed(state, &txid)?)
-            })?
+            })
         }
-    };
+    }
+    .map_err(internal)?;
     Ok(QueryBTCDelegationsResponse { btc_delegations, pagination: Some(pagination) })
 }
 
@@ -158,7 +175,9 @@ pub(crate) fn provider_delegations(
     state: &State<'_>,
     request: QueryFinalityProviderDelegationsRequest,
 ) -> Result<QueryFinalityProviderDelegationsResponse, Failure> {
-    let key = parse_key(&request.fp_btc_pk_hex)?;
+    let Some(key) = required_key(&request.fp_btc_pk_hex)? else {
+        return Ok(QueryFinalityProviderDelegationsResponse::default());
+    };
     let tip = light_client::tip_height(state)?;
     let (stakers, pagination) = page_of_stakers(state, key, request.pagination)?;
     let mut items = vec![];

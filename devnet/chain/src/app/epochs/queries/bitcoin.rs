@@ -13,7 +13,7 @@ use crate::{
             submission::{self, EPOCH_DATA},
         },
         light_client,
-        page::page,
+        page::{internal, page},
     },
     error::{Failure, plain},
     state::State,
@@ -63,7 +63,8 @@ pub(crate) fn infos(
     request: QueryBtcCheckpointsInfoRequest,
 ) -> Result<QueryBtcCheckpointsInfoResponse, Failure> {
     let keep = |epoch, checkpoint: RawCheckpointWithMeta| info_of(state, epoch, &checkpoint);
-    let (info_list, pagination) = page(state, &CHECKPOINTS, &(), request.pagination, keep)?;
+    let (info_list, pagination) =
+        page(state, &CHECKPOINTS, &(), request.pagination, keep).map_err(internal)?;
     Ok(QueryBtcCheckpointsInfoResponse { info_list, pagination: Some(pagination) })
 }
 

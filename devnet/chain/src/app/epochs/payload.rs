@@ -175,7 +175,8 @@ mod tests {
             changed[at] = value;
             changed
         };
-        let cases: [(Vec<Vec<u8>>, fn(&NoCheckpoint) -> bool); 7] = [
+        type Expected = fn(&NoCheckpoint) -> bool;
+        let cases: [(Vec<Vec<u8>>, Expected); 7] = [
             (vec![push(&first), push(&first)], |e| *e == NoCheckpoint::ManyReturns),
             (vec![vec![0x51]], |e| *e == NoCheckpoint::NoReturn),
             (vec![push(&first[..77])], |e| matches!(e, NoCheckpoint::Length { found: 77, expected: 78, .. })),

@@ -22,6 +22,7 @@ pub mod incentive;
 pub mod mint;
 pub mod monitor;
 pub mod registry;
+mod sdk;
 
 pub use cosmrs::proto::{
     Any, Timestamp,
@@ -42,8 +43,8 @@ pub use cosmrs::proto::{
             MsgEditValidator, MsgUndelegate, MsgUpdateParams as StakingMsgUpdateParams,
         },
         tx::v1beta1::{
-            AuthInfo, Fee, ModeInfo, SignDoc, SignerInfo, SimulateRequest, SimulateResponse, Tx, TxBody,
-            TxRaw, mode_info,
+            AuthInfo, Fee, ModeInfo, SignDoc, SignerInfo, SimulateRequest, SimulateResponse, Tx, TxRaw,
+            mode_info,
         },
     },
     tendermint::{
@@ -51,6 +52,8 @@ pub use cosmrs::proto::{
         v0_38::{abci::ExtendedCommitInfo, crypto::Proof},
     },
 };
+
+pub use sdk::TxBody;
 
 /// A query request: where it is asked and how it is answered.
 pub trait Query: prost::Message + Default {

@@ -7,6 +7,7 @@
 
 mod events;
 mod fill;
+mod sdk;
 mod table;
 mod traps;
 mod worked;

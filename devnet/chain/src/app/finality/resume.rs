@@ -112,3 +112,75 @@ fn note_table(ctx: &mut Ctx<'_, '_>, height: PosHeight) -> Result<(), Failure> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        app::{
+            context::{BlockInfo, BlockTime, ChainInfo},
+            finality::records::{Ranked, SIGNING_INFO},
+        },
+        genesis::{BitcoinNetwork, RuleSet},
+        state::{Meter, State, memory::MemoryBackend},
+    };
+
+    fn key(byte: u8) -> Key {
+        Key::new(*btc_staking_crypto::key::SigningKey::from_bytes(&[byte; 32]).unwrap().public_key())
+    }
+
+    fn ranked(byte: u8, sats: u64) -> Ranked {
+        Ranked { key: key(byte).to_bytes().to_vec(), sats, timestamped: true, ..Default::default() }
+    }
+
+    fn block(height: u64) -> BlockInfo {
+        let chain = ChainInfo {
+            chain_id: "chain-test".into(),
+            network: BitcoinNetwork::Regtest,
+            rules: RuleSet::Released,
+            authority: "nobody".into(),
+        };
+        let time = BlockTime { seconds: 1_800_000_000, nanos: 0 };
+        BlockInfo {
+            chain,
+            height: PosHeight::new(height),
+            time,
+            app_hash: [0; 32],
+            validators: Default::default(),
+        }
+    }
+
+    #[test]
+    fn whoever_takes_a_place_is_active_without_an_entry_in_the_table() {
+        let (backend, meter, block) = (MemoryBackend::default(), Meter::unlimited(), block(9));
+        let mut state = State::new(&backend, &meter);
+        let past = PosHeight::new(7);
+        let before = Distribution { providers: vec![ranked(1, 30), ranked(2, 20), ranked(3, 10)], active: 2 };
+        DISTRIBUTION.put(&mut state, &past, &before).unwrap();
+        for (byte, sats) in [(1, 30), (2, 20)] {
+            POWER.put(&mut state, &(past, key(byte)), &sats).unwrap();
+        }
+        let mut ctx = Ctx::new(&mut state, &block);
+        demote(&mut ctx, past, &BTreeSet::from([key(1)])).unwrap();
+        let states: Vec<_> = ctx.events.iter().map(|event| event.attributes[0].value.clone()).collect();
+        assert_eq!(states, [format!("\"{}\"", key(3))], "the third became active");
+        let after = DISTRIBUTION.get(&state, &past).unwrap().unwrap();
+        let order: Vec<_> = after.providers.iter().map(|ranked| ranked.key.clone()).collect();
+        assert_eq!(order, [2, 3, 1].map(|byte| key(byte).to_bytes().to_vec()));
+        assert_eq!(after.active, 2, "as many as before");
+        let power = [1, 2, 3].map(|byte| POWER.get(&state, &(past, key(byte))).unwrap());
+        assert_eq!(power, [Some(0), Some(20), None]);
+        assert_eq!(SIGNING_INFO.get(&state, &key(3)).unwrap().unwrap().start_height, 9);
+    }
+
+    #[test]
+    fn a_height_whose_cache_is_gone_crashes_the_decision() {
+        let (backend, meter, block) = (MemoryBackend::default(), Meter::unlimited(), block(9));
+        let mut state = State::new(&backend, &meter);
+        let mut ctx = Ctx::new(&mut state, &block);
+        let Err(Failure::Refused(refusal)) = demote(&mut ctx, PosHeight::new(7), &BTreeSet::new()) else {
+            panic!("not refused")
+        };
+        assert_eq!((refusal.codespace, refusal.code), ("undefined", 111_222));
+    }
+}

@@ -183,3 +183,57 @@ async fn four_validators_keep_the_contract_while_one_dies_and_comes_back() {
     network.check().unwrap();
     network.stop();
 }
+
+/// `count` headers on top of `parent`, unlike those of another `salt`.
+fn branch(parent: Header, count: usize, salt: u32) -> Vec<Header> {
+    let first = Header { time: parent.time + salt, ..parent };
+    let mut headers: Vec<Header> = vec![];
+    for _ in 0..count {
+        let mut header = mine(headers.last().unwrap_or(&parent));
+        if headers.is_empty() {
+            header.time = first.time + 1_200;
+            while header.validate_pow(header.target()).is_err() {
+                header.nonce += 1;
+            }
+        }
+        headers.push(header);
+    }
+    headers
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_halt_stops_cometbft_with_the_reason_and_again_after_a_restart() {
+    let Some(cometbft) = cometbft() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let mut network = CometNetwork::start(options(&cometbft, dir.path(), genesis(), 1)).await.unwrap();
+    let endpoint = endpoint(&network.rpc());
+    let chain = connected(&endpoint).await;
+    let sender = BabylonConnector.open_account(&endpoint, secret()).await.unwrap();
+    let base = chain.fetch_light_client_base().await.unwrap().header;
+    let first = vec![ChainMessage::InsertHeaders(branch(base, 11, 0))];
+    let outcomes = sender.submit(first).await.unwrap();
+    assert!(matches!(outcomes[0], MessageOutcome::Accepted { .. }), "{outcomes:?}");
+    // A Bitcoin reorg of eleven blocks, where ten are final: the block that reports it is never committed.
+    let fatal = vec![ChainMessage::InsertHeaders(branch(base, 12, 7))];
+    let sending = tokio::spawn(async move { sender.submit(fatal).await });
+    for restarted in [false, true] {
+        if restarted {
+            // The application comes up, CometBFT hands it the same block once more and hears the same.
+            let _ = network.restart(0).await;
+        }
+        let deadline = Instant::now() + DEADLINE;
+        let ended = loop {
+            match network.check() {
+                Err(ended) => break ended.to_string(),
+                Ok(()) => assert!(Instant::now() < deadline, "it goes on, restarted: {restarted}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        let log = std::fs::read_dir(dir.path().join("logs"))
+            .unwrap()
+            .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+        let told = log.filter(|log| log.contains("reaches the confirmation depth")).count();
+        assert!(told >= 2, "{told} logs tell of the halt, restarted: {restarted}: {ended}");
+    }
+    sending.abort();
+}

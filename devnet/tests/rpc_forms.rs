@@ -4,6 +4,11 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)] // Helpers beside the test unwrap as the test does.
 
+use async_tungstenite::{
+    WebSocketStream,
+    tokio::{ConnectStream, connect_async},
+    tungstenite::Message,
+};
 use bitcoin::block::{Header, Version};
 use btc_staking_babylon::connector::BabylonConnector;
 use btc_staking_devnet::comet::{CometNetwork, CometOptions};
@@ -13,6 +18,7 @@ use btc_staking_pos_chain::{
     connect::{AccountSecret, ChainEndpoint, Connector as _},
 };
 use btc_staking_protocol::height::PosHeight;
+use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{
@@ -27,6 +33,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// A chain under test with what is known of its one transaction.
 struct Side {
     rpc: String,
+    /// The newest Bitcoin header it knows.
+    header: Header,
     tx_hash: String,
     tx_height: u64,
     block_hash: String,
@@ -108,7 +116,7 @@ impl Side {
         }
         let block = call(&rpc, "block", &json!({"height": height.to_u64().to_string()})).await;
         let block_hash = block["result"]["block_id"]["hash"].as_str().unwrap().to_owned();
-        Self { rpc, tx_hash: tx_hash.clone(), tx_height: height.to_u64(), block_hash }
+        Self { rpc, header, tx_hash: tx_hash.clone(), tx_height: height.to_u64(), block_hash }
     }
 
     fn calls(&self) -> Vec<(&'static str, Value)> {
@@ -152,8 +160,8 @@ impl Side {
             ("consensus_params", json!({"height": "99999999"})),
             ("abci_query", json!({"path": tip, "height": "99999999"})),
             ("tx_search", json!({"query": "tx.hash='zz'"})),
-            ("block_search", json!({"query": "block.height>0", "per_page": "3"})),
-            ("block_search", json!({"query": "block.height>0", "per_page": "-1", "order_by": "desc"})),
+            ("block_search", json!({"query": "block.height>0", "per_page": "3", "order_by": "asc"})),
+            ("block_search", json!({"query": "block.height>0", "per_page": "-1"})),
             ("commit", at.clone()),
             ("commit", json!({})),
             ("block_results", at.clone()),
@@ -219,6 +227,7 @@ fn form(at: &str, value: &Value, into: &mut BTreeSet<String>) {
         // What attributes say and what errors and logs say is the application's and the author's.
         Value::String(_) if at.ends_with("attributes[].value") || at.ends_with(".log") => "text",
         Value::String(_) if at.ends_with("error.data") || at.contains("app_state") => "text",
+        Value::String(_) if at.starts_with(".result.events.") => "text",
         Value::String(text) => kind_of_text(text),
         Value::Array(items) if items.is_empty() => "empty list",
         Value::Array(items) => return items.iter().for_each(|item| form(&format!("{at}[]"), item, into)),
@@ -228,6 +237,62 @@ fn form(at: &str, value: &Value, into: &mut BTreeSet<String>) {
         }
     };
     into.insert(format!("{at}: {kind}"));
+}
+
+/// A subscription: what was answered to it, and the connection on which its events come.
+struct Subscription {
+    answer: Value,
+    socket: WebSocketStream<ConnectStream>,
+}
+
+impl Subscription {
+    async fn open(side: &Side, query: &str) -> Self {
+        let url = format!("ws://{}/websocket", side.rpc.strip_prefix("http://").unwrap());
+        let (socket, _) = connect_async(url.as_str()).await.unwrap();
+        let mut subscription = Self { answer: Value::Null, socket };
+        let request = json!({"jsonrpc": "2.0", "id": 3, "method": "subscribe", "params": {"query": query}});
+        subscription.socket.send(Message::Text(request.to_string())).await.unwrap();
+        subscription.answer = subscription.next().await;
+        subscription
+    }
+
+    async fn next(&mut self) -> Value {
+        loop {
+            match tokio::time::timeout(DEADLINE, self.socket.next()).await.unwrap().unwrap().unwrap() {
+                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
+                _ => continue,
+            }
+        }
+    }
+}
+
+/// Subscribes to every kind of event on both sides and compares the first of each.
+async fn compare_events(real: &Side, ours: &Side) -> Vec<String> {
+    let mut differences = vec![];
+    for kind in ["NewBlock", "NewBlockHeader", "NewBlockEvents", "Tx"] {
+        let mut forms = vec![];
+        for side in [real, ours] {
+            let mut subscription = Subscription::open(side, &format!("tm.event='{kind}'")).await;
+            if kind == "Tx" {
+                let sender = BabylonConnector.open_account(&endpoint(&side.rpc), secret()).await.unwrap();
+                let message = ChainMessage::InsertHeaders(vec![mine(&side.header)]);
+                sender.submit(vec![message]).await.unwrap();
+            }
+            let mut found = BTreeSet::new();
+            form("answer", &subscription.answer, &mut found);
+            let mut event = subscription.next().await;
+            // Which modules spoke depends on the height.
+            event["result"]["events"].as_object_mut().unwrap().retain(|key, _| key.starts_with('t'));
+            form("", &event, &mut found);
+            forms.push(found);
+        }
+        let missing: Vec<_> = forms[0].difference(&forms[1]).collect();
+        let extra: Vec<_> = forms[1].difference(&forms[0]).collect();
+        if !missing.is_empty() || !extra.is_empty() {
+            differences.push(format!("event {kind}\n  missing {missing:#?}\n  extra {extra:#?}"));
+        }
+    }
+    differences
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -272,6 +337,7 @@ async fn answers_have_the_forms_of_a_real_cometbft() {
             println!("{method} {mine}\n  theirs {}\n  ours   {}", theirs["error"], answer["error"]);
         }
     }
+    differences.extend(compare_events(&real, &ours).await);
     node.stop().await;
     network.stop();
     assert!(differences.is_empty(), "{}", differences.join("\n"));

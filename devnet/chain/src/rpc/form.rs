@@ -106,15 +106,30 @@ pub(crate) fn block_meta(record: &BlockRecord, previous: Option<&BlockRecord>) -
     }))
 }
 
-/// Results of a block's execution.
+/// Results of a block's execution, as an event tells them.
 pub(crate) fn finalize_block(record: &BlockRecord) -> Value {
-    json!({
+    let mut results = without_defaults(json!({
         "events": events(&record.events),
         "tx_results": record.results.iter().map(tx_result).collect::<Vec<_>>(),
-        "validator_updates": [],
-        "consensus_param_updates": null,
         "app_hash": STANDARD.encode(&record.app_hash),
-    })
+    }));
+    results["validator_updates"] = Value::Null;
+    results
+}
+
+/// An object without what CometBFT leaves out of events: members that are 0, empty or absent.
+pub(crate) fn without_defaults(mut object: Value) -> Value {
+    if let Some(members) = object.as_object_mut() {
+        members.retain(|_, value| match value {
+            Value::Null => false,
+            Value::Bool(flag) => *flag,
+            Value::Number(number) => number.as_u64() != Some(0),
+            Value::String(text) => !text.is_empty() && text != "0",
+            Value::Array(items) => !items.is_empty(),
+            Value::Object(_) => true,
+        });
+    }
+    object
 }
 
 /// JSON of a CometBFT type.

@@ -135,12 +135,12 @@ fn events_of(core: &Core, subscriptions: &[Subscription], height: u64) -> Result
     let mut out = vec![];
     for (index, (tx, result)) in record.txs.iter().zip(&record.results).enumerate() {
         let tags = form::tx_tags(height, index, &record);
-        let data = json!({"type": "tendermint/event/Tx", "value": {"TxResult": {
+        let data = json!({"type": "tendermint/event/Tx", "value": {"TxResult": form::without_defaults(json!({
             "height": height.to_string(),
             "index": index,
             "tx": STANDARD.encode(tx),
-            "result": form::tx_result(result),
-        }}});
+            "result": form::without_defaults(form::tx_result(result)),
+        }))}});
         notify(&mut out, subscriptions, &tags, &data);
     }
     let previous = core.block(height.saturating_sub(1))?;
@@ -152,21 +152,17 @@ fn events_of(core: &Core, subscriptions: &[Subscription], height: u64) -> Result
         "result_finalize_block": form::finalize_block(&record),
     }});
     notify(&mut out, subscriptions, &tags, &data);
-    tags.insert("tm.event".into(), vec!["NewBlockHeader".into()]);
-    let data = json!({"type": "tendermint/event/NewBlockHeader", "value": {
-        "header": form::to_json(&record.header()?)?,
-    }});
-    notify(&mut out, subscriptions, &tags, &data);
-    tags.insert("tm.event".into(), vec!["NewBlockHeader".into()]);
-    let data =
-        json!({"type": "tendermint/event/NewBlockHeader", "value": {"header": form::header(&record)?}});
-    notify(&mut out, subscriptions, &tags, &data);
     tags.insert("tm.event".into(), vec!["NewBlockEvents".into()]);
     let data = json!({"type": "tendermint/event/NewBlockEvents", "value": {
         "height": height.to_string(),
         "events": form::events(&record.events),
         "num_txs": record.txs.len().to_string(),
     }});
+    notify(&mut out, subscriptions, &tags, &data);
+    // A header comes without the events of its block.
+    let tags = Tags::from([("tm.event".into(), vec!["NewBlockHeader".into()])]);
+    let data =
+        json!({"type": "tendermint/event/NewBlockHeader", "value": {"header": form::header(&record)?}});
     notify(&mut out, subscriptions, &tags, &data);
     Ok(out)
 }

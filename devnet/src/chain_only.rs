@@ -1,5 +1,7 @@
 //! `devnet chain`: the embedded staking chain alone, or its application for a CometBFT.
 
+pub mod tools;
+
 use crate::signals;
 use btc_staking_daemon::{
     cli::{Exit, FailWith, Failure},
@@ -8,6 +10,7 @@ use btc_staking_daemon::{
 use btc_staking_devnet_chain::{AbciConfig, AbciServer, Broken, Genesis, Node, NodeConfig};
 use std::{net::SocketAddr, path::Path, time::Duration};
 use tokio::sync::watch;
+use tools::Preset;
 
 /// Chain id where no genesis gives one.
 const CHAIN_ID: &str = "devnet-1";
@@ -27,12 +30,17 @@ pub struct Doors {
 ///
 /// # Errors
 /// [`Failure`] when the genesis is wrong or the node does not start or stops by itself.
-pub fn run(genesis: Option<&Path>, data_dir: &Path, doors: Doors) -> Result<(), Failure> {
+pub fn run(genesis: Option<&Path>, preset: Preset, data_dir: &Path, doors: Doors) -> Result<(), Failure> {
     let genesis = match genesis {
         Some(file) => Genesis::from_json(&std::fs::read_to_string(file).fail_with(Exit::Usage)?)
             .fail_with(Exit::Usage)?,
-        None => Genesis::default_genesis(CHAIN_ID, vec![]),
+        None => preset.genesis(CHAIN_ID, vec![])?,
     };
+    if let Some(imported) = &genesis.imported {
+        for part in imported.ignored() {
+            eprintln!("read over {part}, which this chain does not have");
+        }
+    }
     telemetry::init(&LogOptions::default())?;
     let chain_id = genesis.chain_id.clone();
     let mut config = NodeConfig::new(genesis, data_dir);

@@ -2,9 +2,13 @@
 
 use crate::{
     bitcoin,
-    chain_only::{self, Doors},
+    chain_only::{
+        self, Doors,
+        tools::{self, ChainTool, Preset},
+    },
     daemons::Residence,
     demo,
+    dev::{self, DevArgs},
     install::Boards,
     keys::Seed,
     network::{NetworkOptions, Pace},
@@ -37,6 +41,8 @@ enum Command {
         #[command(subcommand)]
         command: BitcoindCommand,
     },
+    /// Act on a running devnet: mine, reorganise, finalise epochs, change parameters, export.
+    Dev(DevArgs),
     /// Run the embedded staking chain alone until Ctrl-C.
     Chain(ChainArgs),
     /// Run one of the programs this one contains.
@@ -119,13 +125,19 @@ struct UpArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct ChainArgs {
-    /// Genesis file; else one with the reference's defaults.
+    #[command(subcommand)]
+    tool: Option<ChainTool>,
+    /// Genesis file: a plain one, or a document with an application state, as exported.
     #[arg(long, value_name = "FILE")]
     genesis: Option<PathBuf>,
+    /// Parameters where no genesis is given.
+    #[arg(long, value_enum, default_value = "default-genesis", conflicts_with = "genesis")]
+    preset: Preset,
     /// Where the chain is kept.
-    #[arg(long, value_name = "DIR")]
-    data_dir: PathBuf,
+    #[arg(long, value_name = "DIR", required = true)]
+    data_dir: Option<PathBuf>,
     /// Run only the application and listen here for a CometBFT 0.38, which brings genesis, blocks and RPC.
     #[arg(long, value_name = "ADDR", conflicts_with_all = ["genesis", "listen", "grpc", "block_time_ms"])]
     abci: Option<SocketAddr>,
@@ -194,14 +206,26 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Up(args) => {
             cli::run(Output::Text, || up::run(args.network.options(up::PACE, Boards::Announced)?))
         }
+        Command::Dev(args) => {
+            cli::run(if args.json { Output::Json } else { Output::Text }, || dev::run(args))
+        }
         Command::Bitcoind { command } => cli::run(Output::Text, || bitcoind(&command)),
+        Command::Chain(ChainArgs { tool: Some(tool), .. }) => {
+            let output = if tool.json() { Output::Json } else { Output::Text };
+            cli::run(output, || {
+                dev::print(&tools::run(&tool)?, tool.json());
+                Ok(())
+            })
+        }
         Command::Chain(ChainArgs { abci: Some(listen), data_dir, .. }) => {
-            cli::run(Output::Text, || chain_only::run_abci(&data_dir, listen))
+            cli::run(Output::Text, || chain_only::run_abci(&data_dir.unwrap_or_default(), listen))
         }
         Command::Chain(args) => cli::run(Output::Text, || {
             let block_time = Duration::from_millis(args.block_time_ms);
             let doors = Doors { rpc: args.listen, grpc: args.grpc, block_time };
-            chain_only::run(args.genesis.as_deref(), &args.data_dir, doors)
+            // Clap requires it wherever no tool is named.
+            let data_dir = args.data_dir.unwrap_or_default();
+            chain_only::run(args.genesis.as_deref(), args.preset, &data_dir, doors)
         }),
     }
 }

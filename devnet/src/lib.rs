@@ -10,6 +10,7 @@
 //! | [`roles`], [`processes`] | its programs, and child processes that never outlive it |
 //! | [`keys`] | test keys from a seed |
 //! | [`folder`] | data and logs of a run |
+//! | [`dev`] | commands for a running devnet |
 //! | [`timeline`] | what the terminal shows |
 
 pub mod bitcoin;
@@ -18,6 +19,7 @@ pub mod cli;
 pub mod comet;
 pub mod daemons;
 pub mod demo;
+pub mod dev;
 pub mod facts;
 pub mod folder;
 pub mod install;

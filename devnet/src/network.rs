@@ -3,6 +3,7 @@
 use crate::{
     bitcoin::BitcoinNode,
     daemons::{Daemons, Residence},
+    dev::place::Place,
     folder::RunFolder,
     install::{Boards, InstalledRoles, Surroundings, install},
     keys::Seed,
@@ -124,6 +125,14 @@ impl Network {
                 options.pace.block_time.as_millis()
             ),
         );
+        let place = Place {
+            chain_id: CHAIN_ID.to_owned(),
+            chain_rpc: staking_chain.rpc(),
+            bitcoin_rpc: bitcoin_node.url(),
+            bitcoin_cookie: bitcoin_node.cookie_file().to_owned(),
+            seed: options.seed.0,
+        };
+        place.write(folder.path())?;
         let surroundings = Surroundings {
             chain: endpoint.clone(),
             bitcoin: BitcoinEndpoint {
@@ -211,5 +220,6 @@ fn genesis(roster: &Roster) -> Result<Genesis, Failure> {
     let mut genesis = Genesis::fast(CHAIN_ID, roster.committee()?, roster.genesis_accounts()?)?;
     // On a machine with too much to do votes come late; nobody is jailed for that here.
     genesis.finality.signed_blocks_window = LIVENESS_WINDOW;
+    genesis.authority = roster.authority()?;
     Ok(genesis)
 }

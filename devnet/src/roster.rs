@@ -1,6 +1,6 @@
 //! Who takes part: names, keys and accounts, all from the seed.
 
-use crate::{keys::Seed, network::CHAIN_ID};
+use crate::{dev::place::DEVELOPER, keys::Seed, network::CHAIN_ID};
 use bitcoin::{Address, Network, ScriptBuf};
 use btc_staking_babylon::connector::BabylonConnector;
 use btc_staking_crypto::{eots::EotsSecretKey, key::InvalidSecretKey};
@@ -11,7 +11,7 @@ use btc_staking_pos_chain::{
 };
 use btc_staking_protocol::{
     committee::{CovenantCommittee, InvalidCommittee},
-    keys::{CovenantPublicKey, CovenantSecret, FinalityProviderPublicKey, InvalidSecret},
+    keys::{AccountAddress, CovenantPublicKey, CovenantSecret, FinalityProviderPublicKey, InvalidSecret},
 };
 use btc_staking_staker::keys::{InvalidPhrase, Phrase};
 use miniscript::{Descriptor, DescriptorPublicKey};
@@ -120,14 +120,14 @@ impl Roster {
         Ok(CovenantCommittee::new(QUORUM, keys)?)
     }
 
-    /// An account with coins for everybody, the watchtower and the devnet itself.
+    /// An account with coins for everybody, the watchtower, the devnet itself and its developer.
     ///
     /// # Errors
     /// [`NoRoster::Account`].
     pub fn genesis_accounts(&self) -> Result<Vec<GenesisAccount>, NoRoster> {
         let daemons = self.covenants.iter().map(|member| member.name.as_str());
         let daemons = daemons.chain(self.providers.iter().map(|provider| provider.name.as_str()));
-        let daemons = daemons.chain(["slasher", "devnet"]).map(|name| self.seed.account(name));
+        let daemons = daemons.chain(["slasher", "devnet", DEVELOPER]).map(|name| self.seed.account(name));
         let stakers = self.stakers.iter().map(Staker::account);
         let nowhere = chain_endpoint(Vec::new());
         let account = |secret: AccountSecret| {
@@ -135,6 +135,15 @@ impl Roster {
             Ok(GenesisAccount { address, ubbn: BALANCE })
         };
         daemons.chain(stakers).map(account).collect()
+    }
+
+    /// The developer's account, which may change parameters.
+    ///
+    /// # Errors
+    /// [`NoRoster::Account`].
+    pub fn authority(&self) -> Result<AccountAddress, NoRoster> {
+        let nowhere = chain_endpoint(Vec::new());
+        Ok(BabylonConnector.account_address(&nowhere, &self.seed.account(DEVELOPER))?)
     }
 
     /// The EOTS secret of a finality provider, with which the devnet itself plays the double signer.
@@ -219,7 +228,7 @@ mod tests {
         assert_eq!(roster.committee().unwrap().keys().len(), usize::from(MEMBERS));
         let accounts = roster.genesis_accounts().unwrap();
         let distinct: BTreeSet<_> = accounts.iter().map(|account| account.address.clone()).collect();
-        assert_eq!((accounts.len(), distinct.len()), (12, 12));
+        assert_eq!((accounts.len(), distinct.len()), (13, 13));
         for (at, staker) in roster.stakers.iter().enumerate() {
             for (other, wallet) in roster.stakers.iter().enumerate() {
                 assert_eq!(wallet.owns(&staker.address.script_pubkey()), at == other);

@@ -75,6 +75,14 @@ impl Driver {
         self.app.commit(block.executed, &Writes::new())
     }
 
+    /// Writes the committed state down as a genesis document (`wire.md` 10) from which a chain goes on.
+    ///
+    /// # Errors
+    /// [`Broken`] when the state cannot be read.
+    pub fn export(&self) -> Result<serde_json::Value, Broken> {
+        self.app.export()
+    }
+
     /// Answers a query about the committed state: the encoded response, or why there is none.
     ///
     /// # Errors

@@ -1,12 +1,21 @@
 //! What a chain starts from: parameters, the first Bitcoin header, and who has coins.
 //!
-//! A [`Genesis`] is a JSON file a user may write by hand; unknown fields are refused. Two presets exist: [`Genesis::fast`]
-//! lets a stake live its whole life within a minute, [`Genesis::default_genesis`] is that of the reference
-//! (`chain.md` 15).
+//! A [`Genesis`] is a JSON file a user may write by hand; unknown fields are refused. A genesis document of the chain's own
+//! form, with the state of every module (`wire.md` 10), is read as well and written by an export.
+//!
+//! | preset | what for |
+//! |---|---|
+//! | [`Genesis::fast`] | a stake lives its whole life within a minute |
+//! | [`Genesis::default_genesis`] | that of the reference (`chain.md` 15) |
+//! | [`Genesis::mainnet_like`] | the parameters of mainnet, on any Bitcoin network |
 
+pub(crate) mod document;
+mod json;
 pub(crate) mod presets;
 mod rewards;
 
+pub use document::ImportedState;
+pub(crate) use document::{AccountState, AccountStates, ModuleStates};
 pub use rewards::{CostakingGenesis, IncentiveGenesis, MintGenesis, RewardsGenesis};
 
 use bitcoin::{Txid, block::Header, consensus};
@@ -18,6 +27,7 @@ use btc_staking_protocol::{
     rate::Decimal,
 };
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use thiserror::Error;
 
 /// Everything a chain starts from.
@@ -64,6 +74,10 @@ pub struct Genesis {
     /// Stakes that may be registered while a params version's allow list is in force (`chain.md` 6.7).
     #[serde(default)]
     pub allowed_staking_txids: Vec<Txid>,
+    /// The state that the chain goes on from, of a genesis document; a chain starts empty without one. The parameters
+    /// above are then those of the state.
+    #[serde(skip)]
+    pub imported: Option<Arc<ImportedState>>,
 }
 
 /// The account of the governance module, the same on every network.
@@ -157,6 +171,16 @@ pub enum InvalidGenesis {
         /// What it must be.
         expected: &'static str,
     },
+    /// A value in a document's state cannot be.
+    #[error("genesis value {path} is {found}, it must be {expected}")]
+    Value {
+        /// Where it is.
+        path: String,
+        /// What is there.
+        found: String,
+        /// What it must be.
+        expected: &'static str,
+    },
     /// Unbonding could end before a checkpoint is final (`chain.md` 4).
     #[error(
         "unbonding_time_blocks of params version {} is {unbonding_time}, it must be above finalization_timeout",
@@ -197,13 +221,19 @@ impl BitcoinGenesis {
 }
 
 impl Genesis {
-    /// Reads and checks a genesis file.
+    /// Reads and checks a genesis file: a plain one, or a document with an application state.
     ///
     /// # Errors
     /// [`InvalidGenesis`] with the first thing that is wrong.
     pub fn from_json(json: &str) -> Result<Self, InvalidGenesis> {
-        let genesis: Self =
-            serde_json::from_str(json).map_err(|err| InvalidGenesis::Json(err.to_string()))?;
+        let malformed = |err: serde_json::Error| InvalidGenesis::Json(err.to_string());
+        let value: serde_json::Value = serde_json::from_str(json).map_err(malformed)?;
+        if value.get("app_state").is_some() {
+            return document::read(&value);
+        }
+        drop(value);
+        // From the text again, so that errors name the line.
+        let genesis: Self = serde_json::from_str(json).map_err(malformed)?;
         genesis.check()?;
         Ok(genesis)
     }

@@ -61,13 +61,13 @@ mod state;
 mod wire;
 
 pub use abci::{AbciConfig, AbciServer, RunningAbciServer};
-pub use app::{MalformedTransaction, check_transaction_form};
+pub use app::{EXPORT_PATH, MalformedTransaction, check_transaction_form};
 pub use authority::{AuthorityCommand, InvalidCommand};
 pub use driver::{Driver, ExecutedBlock, TxOutcome};
 pub use error::Broken;
 pub use genesis::{
     BitcoinGenesis, BitcoinNetwork, CostakingGenesis, FinalityGenesis, Genesis, GenesisAccount,
-    IncentiveGenesis, InvalidGenesis, MintGenesis, RewardsGenesis, RuleSet,
+    ImportedState, IncentiveGenesis, InvalidGenesis, MintGenesis, RewardsGenesis, RuleSet,
 };
 pub use node::{Clock, Node, NodeConfig, RunningNode, StartError, SystemClock, consensus_params};
 pub use replay::Replay;

@@ -22,7 +22,7 @@ pub(crate) struct Account {
 }
 
 pub(crate) const ACCOUNTS: Table<Vec<u8>, Account> = Table::new("aa");
-const NEXT_NUMBER: Table<(), u64> = Table::new("an");
+pub(crate) const NEXT_NUMBER: Table<(), u64> = Table::new("an");
 
 /// Address of a module account: the first 20 bytes of the SHA-256 of its name.
 pub(crate) fn module_address(name: &str) -> Vec<u8> {

@@ -21,7 +21,7 @@ use cosmrs::proto::cosmos::bank::v1beta1::MsgSend;
 
 /// Balance in ubbn by address. The whole supply fits: genesis checks the sum, minting keeps it.
 pub(crate) const BALANCES: Table<Vec<u8>, u64> = Table::new("ba");
-const SUPPLY: Table<(), u64> = Table::new("bs");
+pub(crate) const SUPPLY: Table<(), u64> = Table::new("bs");
 
 /// Module account that collects fees and what is minted.
 pub(crate) const FEE_COLLECTOR: &str = "fee_collector";

@@ -3,13 +3,16 @@
 use super::{
     bank,
     context::{BlockInfo, Ctx},
-    costaking, distribution, epochs, feegrant, finality, incentive, light_client, mint, staking,
+    costaking, distribution, epochs, feegrant, finality, incentive, light_client, mint, restore, staking,
 };
 use crate::{error::Failure, event::Event, genesis::Genesis, state::State};
 use btc_staking_protocol::height::BtcDepth;
 
 /// Writes the state a chain starts from.
 pub(crate) fn init(state: &mut State<'_>, genesis: &Genesis) -> Result<(), Failure> {
+    if let Some(imported) = &genesis.imported {
+        return restore::import(state, &imported.modules).map_err(Failure::from);
+    }
     bank::init(state, genesis)?;
     mint::init(state, genesis)?;
     incentive::init(state, genesis)?;

@@ -13,6 +13,7 @@
 //! | [`validator`] | the one validator |
 
 pub(crate) mod checkpoint;
+pub(crate) mod genesis;
 mod payload;
 pub(crate) mod queries;
 pub(crate) mod submission;

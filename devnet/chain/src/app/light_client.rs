@@ -3,6 +3,7 @@
 //! The header rules and fork choice are `protocol::headers`; this module stores the chain, answers with the codes of
 //! section 2.2, and emits the events. Inclusion proofs of other modules look headers up here.
 
+pub(crate) mod genesis;
 pub(crate) mod queries;
 
 use super::context::{Ctx, parse_account};

@@ -8,6 +8,8 @@
 //!
 //! Decimals have 18 digits and products are rounded half to even, as the reference's decimal type does.
 
+pub(crate) mod genesis;
+
 use super::{
     bank,
     context::{BlockTime, Ctx, DENOM},

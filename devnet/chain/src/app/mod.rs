@@ -34,6 +34,7 @@ mod mint;
 mod noise_tests;
 mod page;
 mod query;
+pub(crate) mod restore;
 mod router;
 pub(crate) mod staking;
 mod tx;
@@ -47,7 +48,7 @@ pub(crate) use tx::tx_hash;
 use crate::{
     error::{Broken, Failure, Refusal, sdk},
     event::Event,
-    genesis::Genesis,
+    genesis::{Genesis, document},
     state::{Backend, KeyRange, Meter, Order, State, Table, Writes, app_hash},
 };
 use btc_staking_protocol::height::PosHeight;
@@ -93,6 +94,11 @@ const POSITION: Table<(), Position> = Table::new("00");
 
 /// What the application calls itself.
 pub(crate) const NAME: &str = "btc-staking devnet chain";
+/// Path of the query that answers with the latest state as a genesis document, in JSON. Not one of the reference.
+pub const EXPORT_PATH: &str = "/btc_staking.devnet.v1.Query/ExportGenesis";
+/// Most delegations that such an answer holds.
+const MAX_EXPORTED: u64 = 5_000;
+
 /// How many past heights can be queried.
 const KEPT_HEIGHTS: usize = 100;
 
@@ -218,8 +224,12 @@ impl App {
         let mut state = State::new(&*self.backend, &meter);
         only_broken(block::init(&mut state, genesis))?;
         let writes = state.into_writes();
-        let app_hash = app_hash::next(&self.genesis_hash, 0, &writes);
-        self.write(writes, &Writes::new(), self.height, self.time, app_hash)
+        let (height, time) = match &genesis.imported {
+            Some(imported) => (imported.initial_height.saturating_sub(1), imported.time),
+            None => (0, self.time),
+        };
+        let app_hash = app_hash::next(&self.genesis_hash, height, &writes);
+        self.write(writes, &Writes::new(), PosHeight::new(height), time, app_hash)
     }
 
     fn block_info(&self, height: PosHeight, time: BlockTime) -> BlockInfo {
@@ -321,6 +331,9 @@ impl App {
     /// # Errors
     /// [`Broken`] when the state cannot be read; refusals are answers.
     pub(crate) fn query(&self, input: QueryInput<'_>) -> Result<QueryOutput, Broken> {
+        if input.path == EXPORT_PATH {
+            return self.export_answer();
+        }
         let latest = self.height.to_u64();
         let height = if input.height == 0 { latest } else { input.height };
         let back = match self.blocks_back(height) {
@@ -342,6 +355,39 @@ impl App {
             data: input.data,
         };
         Ok(QueryOutput { answer: query::answer(&asked)?, height })
+    }
+
+    /// Answers with the state as a document, as long as that is no burden for the node.
+    fn export_answer(&self) -> Result<QueryOutput, Broken> {
+        let meter = Meter::unlimited();
+        let delegations = only_broken(staking::index::total(&State::new(&*self.backend, &meter)))?;
+        let answer = if delegations > MAX_EXPORTED {
+            let why = format!(
+                "{delegations} delegations are too many for one answer (max: {MAX_EXPORTED}); stop the node and export its folder"
+            );
+            Err(sdk::INVALID_REQUEST.refusal(why))
+        } else {
+            Ok(self.export()?.to_string().into_bytes())
+        };
+        Ok(QueryOutput { answer, height: self.height.to_u64() })
+    }
+
+    /// Writes the committed state down as a genesis document from which a chain goes on.
+    ///
+    /// # Errors
+    /// [`Broken`] when the state cannot be read.
+    pub(crate) fn export(&self) -> Result<serde_json::Value, Broken> {
+        let meter = Meter::unlimited();
+        let modules = only_broken(restore::export(&State::new(&*self.backend, &meter)))?;
+        let head = document::Head {
+            chain_id: &self.chain.chain_id,
+            time: self.time,
+            height: self.height.to_u64(),
+            network: self.chain.network,
+            rules: self.chain.rules,
+            authority: &self.chain.authority,
+        };
+        document::write(&head, &modules)
     }
 
     /// How many blocks must be undone to see a height.
@@ -394,5 +440,9 @@ fn only_broken<T>(result: Result<T, Failure>) -> Result<T, Broken> {
 
 fn hash_genesis(genesis: &Genesis) -> Result<[u8; 32], Broken> {
     let json = serde_json::to_vec(genesis).map_err(|err| Broken::Halt(err.to_string()))?;
-    Ok(Sha256::digest(json).into())
+    let mut hash = Sha256::new_with_prefix(json);
+    if let Some(imported) = &genesis.imported {
+        hash.update(imported.hash);
+    }
+    Ok(hash.finalize().into())
 }

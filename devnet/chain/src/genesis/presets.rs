@@ -13,6 +13,7 @@ use btc_staking_protocol::{
     committee::CovenantCommittee,
     height::{BtcDepth, BtcHeight, PosHeight, Timelock},
     keys::CovenantSecret,
+    network::Network as PublicNetwork,
     params::{InvalidParams, ParamsFields, ParamsHistory, ParamsVersion, StakingParams},
     rate::{Decimal, SlashingRate},
 };
@@ -60,6 +61,49 @@ impl Genesis {
         })
     }
 
+    /// A chain with the parameters of mainnet as last known, on Bitcoin regtest and with a committee of its own.
+    ///
+    /// What belongs to mainnet's history is not taken over: its heights (votes begin with the first block, the newest
+    /// params version applies from the beginning and is version 0) and its allow list.
+    ///
+    /// # Errors
+    /// [`InvalidParams`] when the committee's quorum is no majority.
+    pub fn mainnet_like(
+        chain_id: &str,
+        committee: CovenantCommittee,
+        accounts: Vec<GenesisAccount>,
+    ) -> Result<Self, InvalidParams> {
+        let mainnet = PublicNetwork::Mainnet.profile().into_fields();
+        let params = ParamsFields {
+            version: ParamsVersion(0),
+            btc_activation_height: BtcHeight::new(0),
+            covenant_committee: committee,
+            allow_list_expiration_height: 0,
+            ..ParamsFields::from(mainnet.params.latest().clone())
+        };
+        let finality = &mainnet.finality;
+        let short = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        Ok(Self {
+            accounts,
+            bitcoin: base(BitcoinNetwork::Regtest, &regtest_header()),
+            confirmation_depth: mainnet.confirmation_depth,
+            finalization_timeout: mainnet.finalization_timeout,
+            checkpoint_tag: hex::encode(mainnet.checkpoint_tag),
+            epoch_interval: mainnet.epoch_interval,
+            finality: FinalityGenesis {
+                max_active_finality_providers: finality.max_active_finality_providers,
+                signed_blocks_window: short(finality.signed_blocks_window),
+                finality_sig_timeout: short(finality.finality_sig_timeout),
+                min_signed_per_window: finality.min_signed_per_window,
+                min_pub_rand: finality.min_pub_rand,
+                jail_duration_s: short(finality.jail_duration_s),
+                activation_height: PosHeight::new(1),
+            },
+            staking_params: history(StakingParams::new(params)?),
+            ..Self::default_genesis(chain_id, vec![])
+        })
+    }
+
     /// The reference's default genesis (`chain.md` 15), with accounts that have coins. Its covenant keys are public
     /// knowledge: private key i is the SHA-256 of the single byte i.
     pub fn default_genesis(chain_id: &str, accounts: Vec<GenesisAccount>) -> Self {
@@ -86,6 +130,7 @@ impl Genesis {
             authority: super::governance_account(),
             soft_deleted_finality_providers: vec![],
             allowed_staking_txids: vec![],
+            imported: None,
         }
     }
 }
@@ -163,11 +208,31 @@ mod tests {
         for genesis in [
             Genesis::default_genesis("chain-test", vec![]),
             Genesis::fast("chain-test", default_committee(), vec![]).unwrap(),
+            Genesis::mainnet_like("chain-test", default_committee(), vec![]).unwrap(),
         ] {
             genesis.check().unwrap();
             let json = serde_json::to_string_pretty(&genesis).unwrap();
             assert_eq!(Genesis::from_json(&json), Ok(genesis));
         }
+    }
+
+    #[test]
+    fn the_mainnet_like_preset_has_what_a_stake_on_mainnet_meets() {
+        let genesis = Genesis::mainnet_like("chain-test", default_committee(), vec![]).unwrap();
+        let params = genesis.staking_params.latest();
+        let mainnet = PublicNetwork::Mainnet.profile();
+        let theirs = mainnet.params.latest();
+        assert_eq!(
+            (genesis.confirmation_depth, genesis.finalization_timeout),
+            (BtcDepth::new(30), BtcDepth::new(300))
+        );
+        assert_eq!((genesis.epoch_interval, genesis.finality.min_pub_rand), (360, 8192));
+        assert_eq!(params.unbonding_time, theirs.unbonding_time);
+        assert_eq!(params.slashing_script, theirs.slashing_script);
+        assert_eq!(
+            (params.min_staking_value, params.unbonding_fee),
+            (theirs.min_staking_value, theirs.unbonding_fee)
+        );
     }
 
     #[test]

@@ -54,7 +54,7 @@ const COINS: u64 = 1_000_000_000;
 /// Accounts that only pay.
 const REPORTERS: u64 = 100;
 /// Delegations in one commit.
-const PART: u64 = 20_000;
+const PART: u64 = 2_000;
 /// Epochs behind the generated state, all of them final.
 const EPOCHS: u64 = 10;
 const COMMISSION: u64 = 50_000_000_000_000_000;

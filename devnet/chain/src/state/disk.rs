@@ -2,6 +2,7 @@
 
 use super::{
     backend::Backend,
+    cache::Cache,
     layer::{Entries, KeyRange, Order, ReadState, Writes},
 };
 use crate::error::Broken;
@@ -14,6 +15,7 @@ pub(crate) struct DiskBackend {
     store: Store,
     state: RawTable,
     door: RawTable,
+    cache: Cache,
 }
 
 impl DiskBackend {
@@ -21,7 +23,7 @@ impl DiskBackend {
     pub(crate) fn new(store: Store) -> Result<Self, Broken> {
         let state = store.raw_table("state").map_err(failed)?;
         let door = store.raw_table("blocks").map_err(failed)?;
-        Ok(Self { store, state, door })
+        Ok(Self { store, state, door, cache: Cache::default() })
     }
 }
 
@@ -37,7 +39,12 @@ fn failed(err: StoreError) -> Broken {
 
 impl ReadState for DiskBackend {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Broken> {
-        self.state.get(key).map_err(failed)
+        if let Some(known) = self.cache.get(key) {
+            return Ok(known);
+        }
+        let value = self.state.get(key).map_err(failed)?;
+        self.cache.read(key, value.as_ref());
+        Ok(value)
     }
 
     fn scan<'a>(&'a self, range: &KeyRange, order: Order) -> Entries<'a> {
@@ -63,7 +70,16 @@ impl Backend for DiskBackend {
             put_all(batch, &self.state, state)?;
             put_all(batch, &self.door, door)
         };
-        self.store.commit(fill).map_err(failed)
+        match self.store.commit(fill) {
+            Ok(()) => {
+                self.cache.committed(state);
+                Ok(())
+            }
+            Err(err) => {
+                self.cache.close();
+                Err(failed(err))
+            }
+        }
     }
 
     fn door_get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Broken> {

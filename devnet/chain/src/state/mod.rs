@@ -10,7 +10,9 @@
 
 pub(crate) mod app_hash;
 pub(crate) mod backend;
+mod cache;
 pub(crate) mod disk;
+pub(crate) mod empty;
 pub(crate) mod gas;
 mod layer;
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! else the module does is here: its cut of the fee collector, the validators' part, periods, and who has had active
 //! satoshis, because that decides how a withdrawal is refused. Satoshis count only under an active finality provider.
 
+pub(crate) mod genesis;
 pub(crate) mod queries;
 
 use super::{

@@ -33,7 +33,7 @@ use sha2::{Digest, Sha256};
 /// What was submitted for an epoch.
 pub(super) const EPOCH_DATA: Table<Epoch, EpochData> = Table::new("ed");
 /// Submissions by the hash of their keys.
-const SUBMISSIONS: Table<[u8; 32], SubmissionData> = Table::new("es");
+pub(super) const SUBMISSIONS: Table<[u8; 32], SubmissionData> = Table::new("es");
 
 /// A submission whose form is right.
 struct Submission {
@@ -199,7 +199,7 @@ fn store(
     SUBMISSIONS.put(ctx.state, &id, &record)
 }
 
-fn id(key: &SubmissionKey) -> [u8; 32] {
+pub(super) fn id(key: &SubmissionKey) -> [u8; 32] {
     Sha256::digest(key.encode_to_vec()).into()
 }
 

@@ -1,6 +1,7 @@
 //! Finality: power tables, public randomness, votes, evidence, liveness (`chain.md` 9, 10).
 
 mod events;
+pub(crate) mod genesis;
 mod liveness;
 pub(crate) mod power;
 pub(crate) mod queries;

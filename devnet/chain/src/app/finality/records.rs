@@ -17,7 +17,8 @@ use prost::Message;
 
 type Key = FinalityProviderPublicKey;
 
-const PARAMS: Table<(), Params> = Table::new("fp");
+/// The parameters.
+pub(super) const PARAMS: Table<(), Params> = Table::new("fp");
 /// Randomness commitments by first height.
 pub(crate) const COMMITS: Table<(Key, PosHeight), PubRandCommit> = Table::new("fc");
 /// Public randomness of accepted votes.

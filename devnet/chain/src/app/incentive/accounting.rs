@@ -25,11 +25,11 @@ use btc_staking_babylon::proto::incentive::StakeholderType;
 use prost::Message;
 
 /// Pools by account of the finality provider.
-const POOLS: Table<Vec<u8>, PoolRecord> = Table::new("ic");
+pub(super) const POOLS: Table<Vec<u8>, PoolRecord> = Table::new("ic");
 /// Positions by account of the finality provider and of the staker.
-const POSITIONS: Table<(Vec<u8>, Vec<u8>), PositionRecord> = Table::new("it");
+pub(super) const POSITIONS: Table<(Vec<u8>, Vec<u8>), PositionRecord> = Table::new("it");
 /// The finality providers a staker has positions with.
-const BY_STAKER: Table<(Vec<u8>, Vec<u8>), ()> = Table::new("ix");
+pub(super) const BY_STAKER: Table<(Vec<u8>, Vec<u8>), ()> = Table::new("ix");
 
 /// A finality provider's part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,27 +64,27 @@ pub(super) enum Change {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct PoolRecord {
+pub(super) struct PoolRecord {
     #[prost(uint64, tag = "1")]
-    rewards: u64,
+    pub(super) rewards: u64,
     #[prost(uint64, tag = "2")]
-    period: u64,
+    pub(super) period: u64,
     #[prost(uint64, tag = "3")]
-    sats: u64,
+    pub(super) sats: u64,
     /// Big endian, without leading zeros.
     #[prost(bytes = "vec", tag = "4")]
-    per_sat: Vec<u8>,
+    pub(super) per_sat: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct PositionRecord {
+pub(super) struct PositionRecord {
     #[prost(uint64, tag = "1")]
-    sats: u64,
+    pub(super) sats: u64,
     #[prost(uint64, tag = "2")]
-    start_period: u64,
+    pub(super) start_period: u64,
     /// Big endian, without leading zeros.
     #[prost(bytes = "vec", tag = "3")]
-    per_sat_at_start: Vec<u8>,
+    pub(super) per_sat_at_start: Vec<u8>,
 }
 
 impl Pool {
@@ -210,13 +210,13 @@ impl Change {
     }
 }
 
-fn to_bytes(value: PerSat) -> Vec<u8> {
+pub(super) fn to_bytes(value: PerSat) -> Vec<u8> {
     let bytes = value.to_be_bytes();
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     bytes[zeros..].to_vec()
 }
 
-fn from_bytes(bytes: &[u8]) -> Result<PerSat, Broken> {
+pub(super) fn from_bytes(bytes: &[u8]) -> Result<PerSat, Broken> {
     let mut wide = [0; 16];
     let start = wide.len().checked_sub(bytes.len()).ok_or_else(|| corrupt("number has over 16 bytes"))?;
     wide[start..].copy_from_slice(bytes);

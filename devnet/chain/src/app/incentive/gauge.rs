@@ -13,7 +13,7 @@ pub(super) const BTC_STAKING: Table<PosHeight, u64> = Table::new("ig");
 /// ubbn for the voters of a block alone, until the block is rewarded.
 pub(super) const FP_DIRECT: Table<PosHeight, u64> = Table::new("id");
 /// Rewards by kind and account.
-const REWARDS: Table<(u8, Vec<u8>), RewardGauge> = Table::new("ir");
+pub(super) const REWARDS: Table<(u8, Vec<u8>), RewardGauge> = Table::new("ir");
 
 /// Every kind of gauge, in the order of their numbers.
 pub(super) const KINDS: [StakeholderType; 3] =

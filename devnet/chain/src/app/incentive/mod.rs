@@ -12,6 +12,7 @@
 
 mod accounting;
 mod gauge;
+pub(crate) mod genesis;
 pub(crate) mod portion;
 pub(crate) mod power;
 pub(crate) mod queries;

@@ -24,21 +24,21 @@ pub(crate) struct Moved {
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct EventRecord {
+pub(super) struct EventRecord {
     #[prost(bytes = "vec", tag = "1")]
-    provider: Vec<u8>,
+    pub(super) provider: Vec<u8>,
     #[prost(bytes = "vec", tag = "2")]
-    staker: Vec<u8>,
+    pub(super) staker: Vec<u8>,
     #[prost(uint64, tag = "3")]
-    sats: u64,
+    pub(super) sats: u64,
     /// Whether satoshis are added; otherwise they are removed.
     #[prost(bool, tag = "4")]
-    added: bool,
+    pub(super) added: bool,
 }
 
-const EVENTS: Table<(PosHeight, u64), EventRecord> = Table::new("ie");
+pub(super) const EVENTS: Table<(PosHeight, u64), EventRecord> = Table::new("ie");
 /// The events of a finality provider, so that nobody has to look through those of all.
-const BY_PROVIDER: Table<(Vec<u8>, PosHeight, u64), ()> = Table::new("iq");
+pub(super) const BY_PROVIDER: Table<(Vec<u8>, PosHeight, u64), ()> = Table::new("iq");
 
 /// Queues what moved at a height: activations first, so that no position falls below zero on the way.
 pub(crate) fn record(

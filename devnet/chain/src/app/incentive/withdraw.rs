@@ -20,7 +20,7 @@ use btc_staking_babylon::proto::incentive::{
 };
 
 /// Where an account's rewards go, if not to itself.
-const WITHDRAW_TO: Table<Vec<u8>, Vec<u8>> = Table::new("iw");
+pub(super) const WITHDRAW_TO: Table<Vec<u8>, Vec<u8>> = Table::new("iw");
 
 /// Where the rewards of an account go.
 pub(super) fn withdraw_address(state: &State<'_>, owner: &[u8]) -> Result<Vec<u8>, Failure> {

@@ -66,6 +66,11 @@ pub(super) fn count(state: &State<'_>, wanted: BTCDelegationStatus) -> Result<u6
     }
 }
 
+/// How many delegations there are.
+pub(crate) fn total(state: &State<'_>) -> Result<u64, Failure> {
+    count(state, BTCDelegationStatus::Any)
+}
+
 /// Brings the index up to date with the writes of the block and the tip at its end. `state` is the block's own layer.
 pub(crate) fn update(state: &mut State<'_>) -> Result<(), Failure> {
     let tip = light_client::tip_height(state)?;

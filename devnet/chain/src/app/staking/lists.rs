@@ -13,8 +13,8 @@ use crate::{
 use bitcoin::Txid;
 use btc_staking_protocol::{keys::FinalityProviderPublicKey, params::StakingParams};
 
-const SOFT_DELETED: Table<FinalityProviderPublicKey, ()> = Table::new("sx");
-const ALLOWED: Table<Txid, ()> = Table::new("sw");
+pub(super) const SOFT_DELETED: Table<FinalityProviderPublicKey, ()> = Table::new("sx");
+pub(super) const ALLOWED: Table<Txid, ()> = Table::new("sw");
 
 /// Stores the lists of genesis.
 pub(crate) fn init(state: &mut State<'_>, genesis: &Genesis) -> Result<(), Failure> {

@@ -9,6 +9,7 @@ mod covenant;
 pub(crate) mod events;
 mod evidence;
 mod expand;
+pub(crate) mod genesis;
 mod inclusion;
 pub(crate) mod index;
 pub(crate) mod lists;

@@ -36,13 +36,28 @@ struct EventRecord {
 }
 
 const EVENTS: Table<(BtcHeight, u64), EventRecord> = Table::new("se");
-const NEXT: Table<(), u64> = Table::new("sn");
 
 /// Queues an event behind the others at a height.
 pub(crate) fn record(state: &mut State<'_>, height: BtcHeight, event: PowerEvent) -> Result<(), Failure> {
-    let number = NEXT.get(state, &())?.unwrap_or(0);
-    NEXT.put(state, &(), &number.saturating_add(1))?;
+    let last = EVENTS.scan_under(state, &height, Order::Descending).next().transpose()?;
+    let number = last.map_or(0, |((_, number), _)| number.saturating_add(1));
+    restore(state, height, number, event)
+}
+
+/// Puts an event at its place in the queue.
+pub(super) fn restore(
+    state: &mut State<'_>,
+    height: BtcHeight,
+    number: u64,
+    event: PowerEvent,
+) -> Result<(), Failure> {
     EVENTS.put(state, &(height, number), &EventRecord::from(event))
+}
+
+/// The whole queue.
+pub(super) fn all(state: &State<'_>) -> Result<Vec<((BtcHeight, u64), PowerEvent)>, Failure> {
+    let queued = EVENTS.scan(state, Order::Ascending);
+    queued.map(|entry| entry.and_then(|(key, record)| Ok((key, PowerEvent::try_from(record)?)))).collect()
 }
 
 /// Takes the events of a height out of the queue, in the order in which they were recorded.

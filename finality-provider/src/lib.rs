@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`machine`] | the decisions: what to commit to, what to vote on, when a height is settled |
-//! | [`records`] | what is remembered over a restart; the sign records are the eots-manager's |
+//! | [`records`], [`outbox`] | what is remembered over a restart; the sign records are the eots-manager's |
 //! | [`service`] | the tasks that await: ask the chain, sign, submit |
 //! | [`status`], [`meters`] | what each provider is doing and, if it is not voting, why |
 //! | [`account`], [`config`] | the paying account and the configuration |
@@ -15,6 +15,7 @@ pub mod cli;
 pub mod config;
 pub mod machine;
 pub mod meters;
+pub mod outbox;
 pub mod records;
 pub mod service;
 pub mod status;

@@ -1,11 +1,11 @@
-//! What the daemon remembers over a restart: how far it voted, and what it announced.
+//! What the daemon remembers over a restart: how far it voted, what it announced, and what is on its way to the chain.
 //!
 //! Nothing here guards against double signing; that is the sign records' work. Losing this store costs a few questions
 //! to the chain and perhaps one refused commitment.
 
-use crate::machine::planner::Range;
+use crate::{machine::planner::Range, outbox::StoredOutbox};
 use btc_staking_eots_manager::records::Subject;
-use btc_staking_protocol::height::PosHeight;
+use btc_staking_protocol::{height::PosHeight, keys::AccountAddress};
 use btc_staking_store::{OpenError, Schema, Store, StoreError, Table};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -49,6 +49,14 @@ impl Records {
         let (votes, announcements) =
             (votes.map_err(OpenError::Create)?, announcements.map_err(OpenError::Create)?);
         Ok(Self { store, votes, announcements })
+    }
+
+    /// The transactions of an account that are on their way to a chain.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn outbox(&self, chain_id: &str, account: &AccountAddress) -> Result<StoredOutbox, StoreError> {
+        StoredOutbox::new(&self.store, chain_id, account)
     }
 
     /// Records the highest vote of a provider, durable on return. It never falls.

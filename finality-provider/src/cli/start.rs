@@ -28,6 +28,7 @@ use btc_staking_eots_manager::{
     records::{SignRecords, Subject},
 };
 use btc_staking_pos_chain::{
+    Outbox,
     connect::{AccountSecret, Connector},
     ports::{PosChain, Submitter},
 };
@@ -50,7 +51,7 @@ pub async fn start(
     let (manager, records) = open(config, passphrase)?;
     let secret = AccountSecret(open_secret32(&config.account_key_file, passphrase)?);
     let (chain, submitter) = tokio::select! {
-        connected = connect(config, secret, &*connector) => connected?,
+        connected = connect(config, secret, &records, &*connector) => connected?,
         stopped = stop_signal() => return Ok(stopped?),
     };
 
@@ -121,11 +122,15 @@ async fn stop_signal() -> io::Result<()> {
 async fn connect(
     config: &Config,
     secret: AccountSecret,
+    records: &Records,
     connector: &dyn Connector,
 ) -> Result<(Arc<dyn PosChain>, Arc<dyn Submitter>), Failure> {
+    let account = connector.account_address(&config.chain, &secret).fail_with(Exit::Usage)?;
+    let outbox: Arc<dyn Outbox> =
+        Arc::new(records.outbox(&config.chain.id, &account).fail_with(Exit::Failure)?);
     let mut backoff = Backoff::new(Policy::default());
     loop {
-        let error = match connect_once(config, &secret, connector).await {
+        let error = match connect_once(config, &secret, &outbox, connector).await {
             Ok(connected) => return Ok(connected),
             Err(error) => error,
         };
@@ -140,10 +145,12 @@ async fn connect(
 async fn connect_once(
     config: &Config,
     secret: &AccountSecret,
+    outbox: &Arc<dyn Outbox>,
     connector: &dyn Connector,
 ) -> btc_staking_pos_chain::ports::Result<(Arc<dyn PosChain>, Arc<dyn Submitter>)> {
     let chain = connector.connect(&config.chain).await?;
-    let submitter = connector.open_account(&config.chain, AccountSecret(secret.0.clone())).await?;
+    let secret = AccountSecret(secret.0.clone());
+    let submitter = connector.open_account_with(&config.chain, secret, Arc::clone(outbox)).await?;
     Ok((chain, submitter))
 }
 

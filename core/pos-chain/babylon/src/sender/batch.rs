@@ -2,7 +2,7 @@
 
 use super::ledger::{Digest, RequestId};
 use crate::proto::Any;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 /// A message with its place in what a caller gave.
 #[derive(Debug, Clone)]
@@ -20,26 +20,30 @@ impl Item {
     }
 }
 
-/// Takes the next transaction's messages from the head of the queue. They are of one refund class, no message is twice
-/// among them, and they stay within the bounds; a message that alone exceeds the bytes stands alone, for the node to
-/// judge. Messages of several callers share a transaction.
+/// Takes the next transaction's messages: the first that waits, and whatever else can go with it. They are of one refund
+/// class, no message is twice among them, and they stay within the bounds; a message that alone exceeds the bytes stands
+/// alone, for the node to judge. Messages of several callers share a transaction, and none overtakes one of its own call.
 pub(super) fn take_batch(queue: &mut VecDeque<Item>, max_messages: usize, max_bytes: usize) -> Vec<Item> {
     let mut batch: Vec<Item> = Vec::new();
     let mut bytes = 0usize;
-    while let Some(next) = queue.front() {
-        let size = bytes.saturating_add(next.bytes());
-        if !batch.is_empty() && (size > max_bytes || !fits(&batch, next, max_messages)) {
-            break;
+    let mut behind = BTreeSet::new();
+    for item in std::mem::take(queue) {
+        let size = bytes.saturating_add(item.bytes());
+        let room = batch.is_empty() || (batch.len() < max_messages && size <= max_bytes);
+        if room && fits(&batch, &item) && !behind.contains(&item.request) {
+            bytes = size;
+            batch.push(item);
+        } else {
+            behind.insert(item.request);
+            queue.push_back(item);
         }
-        bytes = size;
-        batch.extend(queue.pop_front());
     }
     batch
 }
 
-fn fits(batch: &[Item], item: &Item, max_messages: usize) -> bool {
+fn fits(batch: &[Item], item: &Item) -> bool {
     let same_class = batch.first().is_none_or(|first| first.refundable == item.refundable);
-    same_class && batch.len() < max_messages && batch.iter().all(|other| other.digest != item.digest)
+    same_class && batch.iter().all(|other| other.digest != item.digest)
 }
 
 #[cfg(test)]
@@ -48,33 +52,51 @@ mod tests {
     use crate::sender::ledger::digest;
     use proptest::prelude::*;
 
-    fn item(position: usize, refundable: bool, content: u8, size: usize) -> Item {
+    fn item(position: usize, request: RequestId, refundable: bool, content: u8, size: usize) -> Item {
         let any = Any { type_url: "/x".into(), value: vec![content; size] };
-        Item { request: 1, position, refundable, digest: digest(&any), any }
+        Item { request, position, refundable, digest: digest(&any), any }
     }
 
     proptest! {
         #[test]
-        fn every_batch_is_uniform_unique_bounded_and_in_order(
-            kinds in prop::collection::vec((any::<bool>(), 0u8..4, 1usize..40), 0..40),
+        fn every_batch_is_uniform_unique_and_bounded_and_no_message_overtakes_one_of_its_call(
+            kinds in prop::collection::vec((0u64..4, any::<bool>(), 0u8..4, 1usize..40), 0..40),
             max_messages in 1usize..6,
             max_bytes in 10usize..80,
         ) {
             let mut queue: VecDeque<_> =
-                kinds.iter().enumerate().map(|(i, (r, c, s))| item(i, *r, *c, *s)).collect();
-            let mut positions = Vec::new();
-            while !queue.is_empty() {
+                kinds.iter().enumerate().map(|(i, (q, r, c, s))| item(i, *q, *r, *c, *s)).collect();
+            let mut sent = Vec::new();
+            while let Some(first) = queue.front().map(|item| item.position) {
                 let batch = take_batch(&mut queue, max_messages, max_bytes);
-                prop_assert!(!batch.is_empty() && batch.len() <= max_messages);
+                prop_assert_eq!(batch[0].position, first);
+                prop_assert!(batch.len() <= max_messages);
                 prop_assert!(batch.iter().all(|item| item.refundable == batch[0].refundable));
                 let bytes: usize = batch.iter().map(Item::bytes).sum();
                 prop_assert!(bytes <= max_bytes || batch.len() == 1);
                 for (index, item) in batch.iter().enumerate() {
                     prop_assert!(batch[..index].iter().all(|other| other.any != item.any));
                 }
-                positions.extend(batch.iter().map(|item| item.position));
+                sent.extend(batch.into_iter().map(|item| (item.request, item.position)));
             }
-            prop_assert_eq!(positions, (0..kinds.len()).collect::<Vec<_>>());
+            for request in 0..4 {
+                let of = |(sender, position): &(u64, usize)| (*sender == request).then_some(*position);
+                let given: Vec<_> = kinds.iter().enumerate().map(|(i, kind)| (kind.0, i)).collect();
+                let given: Vec<_> = given.iter().filter_map(of).collect();
+                prop_assert_eq!(sent.iter().filter_map(of).collect::<Vec<_>>(), given);
+            }
         }
+    }
+
+    #[test]
+    fn messages_of_one_class_go_together_past_others_of_other_calls() {
+        let mut queue: VecDeque<_> = [(0, true), (1, false), (2, true), (1, true), (0, true)]
+            .into_iter()
+            .enumerate()
+            .map(|(position, (request, refundable))| item(position, request, refundable, 0, position + 1))
+            .collect();
+        let mut next =
+            || -> Vec<usize> { take_batch(&mut queue, 10, 1_000).iter().map(|item| item.position).collect() };
+        assert_eq!([next(), next(), next()], [vec![0, 2, 4], vec![1], vec![3]]);
     }
 }

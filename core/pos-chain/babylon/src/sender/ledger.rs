@@ -257,6 +257,20 @@ mod tests {
     }
 
     #[test]
+    fn what_lands_after_a_caller_was_told_unknown_is_an_orphan_even_before_it_hears_that() {
+        let (_, ledger) = ledger();
+        let waiting = ledger.open();
+        let request = waiting.request;
+        ledger.land([1; 32], PosHeight::new(5), [(Some(request), [7; 32])]);
+        ledger.close(request);
+        ledger.land([2; 32], PosHeight::new(6), [(Some(request), [8; 32])]);
+        waiting.tell();
+        let again = ledger.open();
+        assert_eq!(ledger.claim(&[7; 32], again.request), None);
+        assert_eq!(ledger.claim(&[8; 32], again.request), Some(([2; 32], PosHeight::new(6))));
+    }
+
+    #[test]
     fn a_claim_that_did_not_reach_its_caller_is_an_orphan_again() {
         let (_, ledger) = ledger();
         ledger.land([1; 32], PosHeight::new(5), [(None, [7; 32])]);

@@ -75,6 +75,8 @@ fn flaw(task: usize, place: usize) -> Flaw {
 struct Progress {
     next: usize,
     refused: Vec<usize>,
+    /// Calls that ended without an answer, because patience did.
+    impatient: usize,
 }
 
 struct World {
@@ -132,9 +134,10 @@ impl World {
             let places: Vec<_> = (next..self.per_task().min(next + size)).collect();
             let messages = places.iter().map(|place| message(task, *place)).collect();
             // Some callers lose patience.
-            let patience = Duration::from_secs(if chance.below(4) == 0 { 20 } else { 100_000 });
+            let patience = if chance.below(4) == 0 { chance.below(60) } else { 100_000 };
+            let patience = Duration::from_secs(patience);
             match timeout(patience, sender.submit(messages)).await {
-                Err(_) => {}
+                Err(_) => self.progress[task].lock().unwrap().impatient += 1,
                 Ok(Err(error)) => assert!(error.is_transient(), "{error}"),
                 Ok(Ok(outcomes)) => self.note(task, &places, &outcomes),
             }
@@ -226,8 +229,10 @@ async fn weather(case: Case) {
     let entries = world.outbox.entries().unwrap();
     assert!(entries.iter().all(|entry| entry.included.is_some()), "nothing is on its way");
     assert!(world.case.lives > 1 || entries.is_empty(), "everything was told");
-    println!("{:?}", world.node.damage());
     let damage = world.node.damage();
+    let impatient: usize = world.progress.iter().map(|task| task.lock().unwrap().impatient).sum();
+    println!("{damage:?}, {impatient} callers lost patience");
+    assert!(impatient > 0, "nobody lost patience");
     let kinds = [damage.dropped, damage.unanswered, damage.doubled, damage.stale, damage.restarts];
     assert!(kinds.iter().all(|count| *count > 0), "it was a storm: {damage:?}");
 }

@@ -2,18 +2,19 @@
 
 use super::*;
 use crate::{
-    proto::{BaseAccount, SimulateRequest},
+    proto::{Any, BaseAccount, QueryAccountRequest, QueryAccountResponse, SimulateRequest},
     rpc::{
-        RpcError,
-        fake::{FakeRpc, failed, node_error, refused},
+        AbciAnswer, RpcError,
+        fake::{FakeRpc, answered, failed, node_error, refused},
     },
 };
 use bitcoin::{BlockHash, Txid, hashes::Hash};
 use btc_staking_pos_chain::{
-    ErrorKind,
+    ErrorKind, MemoryOutbox, Outbox, OutboxEntry, OutboxError,
     message::{RefusalKind, RewardKind},
 };
 use btc_staking_protocol::inclusion::InclusionProof;
+use prost::{Message as _, Name as _};
 
 const SECRET: [u8; 32] = [7; 32];
 
@@ -33,12 +34,17 @@ fn hasty() -> SenderConfig {
 
 /// A node with a funded account at sequence 5, and a sender.
 fn funded(config: SenderConfig) -> (Arc<FakeRpc>, BabylonSender) {
+    funded_with(config, &Arc::default())
+}
+
+fn funded_with(config: SenderConfig, outbox: &Arc<MemoryOutbox>) -> (Arc<FakeRpc>, BabylonSender) {
     let rpc = Arc::new(FakeRpc::default());
     let key = AccountKey::from_secret(&SECRET).unwrap();
     let address = key.account().bech32().to_owned();
     rpc.script().account =
         Some(BaseAccount { address, account_number: 3, sequence: 5, ..BaseAccount::default() });
-    let sender = BabylonSender::new(Arc::<FakeRpc>::clone(&rpc), key, config).unwrap();
+    let outbox = Arc::<MemoryOutbox>::clone(outbox);
+    let sender = BabylonSender::with_outbox(Arc::<FakeRpc>::clone(&rpc), key, config, outbox).unwrap();
     (rpc, sender)
 }
 
@@ -363,6 +369,128 @@ async fn callers_of_one_account_share_transactions_and_no_sequence_is_used_twice
     assert_eq!(script.sent.iter().map(|tx| tx.messages.len()).sum::<usize>(), 8);
     assert!(script.sent.len() < 8);
     assert!(script.sent.iter().map(|tx| tx.sequence).eq(5..5 + u64::try_from(script.sent.len()).unwrap()));
+}
+
+/// The account as of a block.
+fn account_at(height: u64, sequence: u64) -> AbciAnswer {
+    let address = AccountKey::from_secret(&SECRET).unwrap().account().bech32().to_owned();
+    let account = BaseAccount { address, account_number: 3, sequence, ..BaseAccount::default() };
+    let any = Any { type_url: BaseAccount::type_url(), value: account.encode_to_vec() };
+    AbciAnswer { height, ..answered(&QueryAccountResponse { account: Some(any) }) }
+}
+
+fn sequences(rpc: &FakeRpc) -> Vec<u64> {
+    let mut sequences: Vec<_> = rpc.script().sent.iter().map(|tx| tx.sequence).collect();
+    sequences.dedup();
+    sequences
+}
+
+#[tokio::test]
+async fn a_transaction_that_no_block_can_take_any_more_is_replaced_under_the_same_sequence() {
+    let (rpc, sender) = funded(SenderConfig { resend_interval: Duration::from_millis(1), ..config() });
+    rpc.script().unseen = 20;
+    rpc.answer::<QueryAccountRequest>(account_at(1, 5));
+    // Its last block is 11. At 10 it may still land, at 11 it is too late.
+    rpc.answer::<QueryAccountRequest>(account_at(10, 5));
+    rpc.answer::<QueryAccountRequest>(account_at(11, 5));
+    assert!(accepted(&sender.submit(vec![proof(1)]).await.unwrap()[0]));
+    assert_eq!(sequences(&rpc), [5]);
+    assert_eq!(rpc.script().simulated, 2);
+}
+
+#[tokio::test]
+async fn a_sequence_that_another_program_used_is_told_and_the_message_is_not_repeated() {
+    let (rpc, sender) = funded(SenderConfig { resend_interval: Duration::from_millis(1), ..config() });
+    rpc.script().unseen = usize::MAX;
+    rpc.answer::<QueryAccountRequest>(account_at(1, 5));
+    for _ in 0..10 {
+        rpc.answer::<QueryAccountRequest>(account_at(11, 6));
+    }
+    let error = sender.submit(vec![proof(1)]).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Transient);
+    assert!(error.detail.contains("does another program sign"), "{}", error.detail);
+    assert_eq!(sequences(&rpc), [5]);
+}
+
+#[tokio::test]
+async fn a_transaction_left_by_an_earlier_program_is_followed_and_its_message_is_not_sent_again() {
+    let outbox = Arc::new(MemoryOutbox::default());
+    let (rpc, sender) = funded_with(hasty(), &outbox);
+    rpc.script().unseen = usize::MAX;
+    assert!(sender.submit(vec![proof(1), proof(2)]).await.is_err());
+    drop(sender);
+    assert_eq!(outbox.entries().unwrap().len(), 1);
+    rpc.script().unseen = 0;
+    let key = AccountKey::from_secret(&SECRET).unwrap();
+    let (again, records) = (Arc::<FakeRpc>::clone(&rpc), Arc::<MemoryOutbox>::clone(&outbox));
+    let sender = BabylonSender::with_outbox(again, key, config(), records).unwrap();
+    assert!(sender.submit(vec![proof(2), proof(1)]).await.unwrap().iter().all(accepted));
+    assert_eq!(sequences(&rpc), [5]);
+    assert_eq!(outbox.entries(), Ok(Vec::new()));
+    assert!(accepted(&sender.submit(vec![proof(3)]).await.unwrap()[0]));
+    assert_eq!(sequences(&rpc), [5, 6]);
+}
+
+#[tokio::test]
+async fn an_outbox_with_what_this_account_did_not_sign_stops_the_sender() {
+    let outbox = Arc::new(MemoryOutbox::default());
+    let (rpc, sender) = funded_with(hasty(), &outbox);
+    rpc.script().unseen = usize::MAX;
+    assert!(sender.submit(vec![proof(1)]).await.is_err());
+    drop(sender);
+    let entry = outbox.entries().unwrap().remove(0);
+    let spoilt = |change: fn(&mut OutboxEntry)| {
+        let mut entry = entry.clone();
+        change(&mut entry);
+        entry
+    };
+    let table: [(&[u8; 32], OutboxEntry); 4] = [
+        (&[8; 32], entry.clone()),
+        (&SECRET, spoilt(|entry| entry.sequence = 9)),
+        (&SECRET, spoilt(|entry| entry.hash[0] ^= 1)),
+        (&SECRET, spoilt(|entry| entry.tx.clear())),
+    ];
+    for (secret, entry) in table {
+        let outbox = MemoryOutbox::default();
+        outbox.record(&entry).unwrap();
+        let (again, key) = (Arc::<FakeRpc>::clone(&rpc), AccountKey::from_secret(secret).unwrap());
+        let sender = BabylonSender::with_outbox(again, key, config(), Arc::new(outbox)).unwrap();
+        let error = sender.submit(vec![proof(2)]).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Broken);
+        assert!(error.detail.contains("is not ours"), "{}", error.detail);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_sent_that_cannot_be_recorded() {
+    struct Full;
+    impl Outbox for Full {
+        fn entries(&self) -> std::result::Result<Vec<OutboxEntry>, OutboxError> {
+            Ok(Vec::new())
+        }
+        fn record(&self, _: &OutboxEntry) -> std::result::Result<(), OutboxError> {
+            Err(OutboxError("no space left on device".into()))
+        }
+        fn forget(&self, _: &[[u8; 32]]) -> std::result::Result<(), OutboxError> {
+            Ok(())
+        }
+    }
+    let (rpc, _) = funded(config());
+    let key = AccountKey::from_secret(&SECRET).unwrap();
+    let again = Arc::<FakeRpc>::clone(&rpc);
+    let sender = BabylonSender::with_outbox(again, key, config(), Arc::new(Full)).unwrap();
+    let error = sender.submit(vec![proof(1)]).await.unwrap_err();
+    assert!(error.kind == ErrorKind::Broken && error.detail.contains("no space left"), "{error}");
+    assert!(rpc.script().sent.is_empty());
+}
+
+#[tokio::test]
+async fn an_internal_error_of_a_handler_is_a_refusal_and_not_trouble_of_the_node() {
+    let (rpc, sender) = funded(config());
+    let text = "rpc error: code = Internal desc = collections: not found: key 'x'";
+    rpc.script().simulations.push_back(Ok(simulation_failure(0, text)));
+    let outcomes = sender.submit(vec![withdraw()]).await.unwrap();
+    assert_eq!(refusal(&outcomes[0]), RefusalKind::NothingToWithdraw);
 }
 
 #[test]

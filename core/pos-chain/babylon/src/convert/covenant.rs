@@ -3,6 +3,7 @@
 use super::{
     InvalidField, Result,
     bytes::{decode_adaptors, decode_covenant_key, decode_schnorr, decode_txid_text, encode_adaptors},
+    known::KnownKeys,
 };
 use crate::proto::btcstaking::{CovenantAdaptorSignatures, MsgAddCovenantSigs, SignatureInfo};
 use bitcoin::secp256k1::schnorr;
@@ -63,11 +64,16 @@ pub fn encode_adaptor_lists(lists: &AdaptorsByMember) -> Vec<CovenantAdaptorSign
 /// # Errors
 /// An [`InvalidField`] with the index.
 pub fn decode_adaptor_lists(field: &str, lists: &[CovenantAdaptorSignatures]) -> Result<AdaptorsByMember> {
+    decode_adaptor_lists_with(&KnownKeys::default(), field, lists)
+}
+
+pub(super) fn decode_adaptor_lists_with(
+    keys: &KnownKeys,
+    field: &str,
+    lists: &[CovenantAdaptorSignatures],
+) -> Result<AdaptorsByMember> {
     let decode = |list: &CovenantAdaptorSignatures| {
-        Ok((
-            decode_covenant_key("cov_pk", &list.cov_pk)?,
-            decode_adaptors("adaptor_sigs", &list.adaptor_sigs)?,
-        ))
+        Ok((keys.covenant("cov_pk", &list.cov_pk)?, decode_adaptors("adaptor_sigs", &list.adaptor_sigs)?))
     };
     decode_each(field, lists, decode)
 }
@@ -86,8 +92,16 @@ pub fn encode_signature_list(list: &SignaturesByMember) -> Vec<SignatureInfo> {
 /// # Errors
 /// An [`InvalidField`] with the index.
 pub fn decode_signature_list(field: &str, list: &[SignatureInfo]) -> Result<SignaturesByMember> {
+    decode_signature_list_with(&KnownKeys::default(), field, list)
+}
+
+pub(super) fn decode_signature_list_with(
+    keys: &KnownKeys,
+    field: &str,
+    list: &[SignatureInfo],
+) -> Result<SignaturesByMember> {
     let decode =
-        |info: &SignatureInfo| Ok((decode_covenant_key("pk", &info.pk)?, decode_schnorr("sig", &info.sig)?));
+        |info: &SignatureInfo| Ok((keys.covenant("pk", &info.pk)?, decode_schnorr("sig", &info.sig)?));
     decode_each(field, list, decode)
 }
 

@@ -3,10 +3,13 @@
 use super::{
     InvalidField, Problem, Result,
     bytes::{
-        decode_account, decode_provider_keys, decode_schnorr_text, decode_staker_key, decode_timelock,
-        decode_told_output_text, decode_told_tx_text, decode_total, decode_txid_text, encode_text, required,
+        decode_account, decode_schnorr_text, decode_staker_key, decode_timelock, decode_told_output_text,
+        decode_told_tx_text, decode_total, decode_txid_text, encode_text, required,
     },
-    covenant::{decode_adaptor_lists, decode_signature_list, encode_adaptor_lists, encode_signature_list},
+    covenant::{
+        decode_adaptor_lists_with, decode_signature_list_with, encode_adaptor_lists, encode_signature_list,
+    },
+    known::KnownKeys,
 };
 use crate::proto::btcstaking::{
     BTCDelegationResponse, BTCDelegationStatus, BTCUndelegationResponse, DelegatorUnbondingInfoResponse,
@@ -110,27 +113,37 @@ fn encode_expansion(record: &ExpansionRecord) -> StakeExpansionResponse {
 /// # Errors
 /// An [`InvalidField`] for any field, and [`Problem::Contradicts`] where two fields cannot both be true.
 pub fn decode_delegation(response: &BTCDelegationResponse) -> Result<Delegation> {
+    decode_delegation_with(&KnownKeys::default(), response)
+}
+
+/// Decodes one delegation of many; `keys` makes the next one cheaper.
+///
+/// # Errors
+/// As [`decode_delegation`].
+pub fn decode_delegation_with(keys: &KnownKeys, response: &BTCDelegationResponse) -> Result<Delegation> {
     let undelegation = required("undelegation_response", response.undelegation_response.as_ref())?;
     let within = |error: InvalidField| error.within("undelegation_response");
     let status = decode_status_name("status_desc", &response.status_desc)?;
     if response.active != (status == DelegationStatus::Active) {
         return Err(InvalidField::new("active", Problem::Contradicts("status_desc")));
     }
-    let expansion = response.stk_exp.as_ref().map(decode_expansion).transpose();
+    let expansion = response.stk_exp.as_ref().map(|record| decode_expansion(keys, record)).transpose();
     Ok(Delegation {
         staker_account: decode_account("staker_addr", &response.staker_addr)?,
-        terms: decode_terms(response, undelegation)?,
+        terms: decode_terms(keys, response, undelegation)?,
         staking_output_index: response.staking_output_idx,
         params_version: ParamsVersion(response.params_version),
         inclusion: decode_heights(response)?,
         covenant: CovenantSignatures {
-            slashing: decode_adaptor_lists("covenant_sigs", &response.covenant_sigs)?,
-            unbonding: decode_signature_list(
+            slashing: decode_adaptor_lists_with(keys, "covenant_sigs", &response.covenant_sigs)?,
+            unbonding: decode_signature_list_with(
+                keys,
                 "covenant_unbonding_sig_list",
                 &undelegation.covenant_unbonding_sig_list,
             )
             .map_err(within)?,
-            unbonding_slashing: decode_adaptor_lists(
+            unbonding_slashing: decode_adaptor_lists_with(
+                keys,
                 "covenant_slashing_sigs",
                 &undelegation.covenant_slashing_sigs,
             )
@@ -143,6 +156,7 @@ pub fn decode_delegation(response: &BTCDelegationResponse) -> Result<Delegation>
 }
 
 fn decode_terms(
+    keys: &KnownKeys,
     response: &BTCDelegationResponse,
     undelegation: &BTCUndelegationResponse,
 ) -> Result<DelegationTerms> {
@@ -155,7 +169,7 @@ fn decode_terms(
     };
     Ok(DelegationTerms {
         staker: decode_staker_key("btc_pk", &response.btc_pk)?,
-        finality_providers: decode_provider_keys("fp_btc_pk_list", &response.fp_btc_pk_list)?,
+        finality_providers: keys.providers("fp_btc_pk_list", &response.fp_btc_pk_list)?,
         staking_time: decode_timelock("staking_time", response.staking_time)?,
         staking_value: decode_total("total_sat", response.total_sat)?,
         staking_tx: decode_told_tx_text("staking_tx_hex", &response.staking_tx_hex)?,
@@ -197,7 +211,7 @@ fn decode_spend(undelegation: &BTCUndelegationResponse) -> Result<Option<Reporte
     Ok(Some(ReportedSpend::Other(Box::new(tx))))
 }
 
-fn decode_expansion(record: &StakeExpansionResponse) -> Result<ExpansionRecord> {
+fn decode_expansion(keys: &KnownKeys, record: &StakeExpansionResponse) -> Result<ExpansionRecord> {
     Ok(ExpansionRecord {
         previous_staking_txid: decode_txid_text(
             "previous_staking_tx_hash_hex",
@@ -207,7 +221,8 @@ fn decode_expansion(record: &StakeExpansionResponse) -> Result<ExpansionRecord> 
             "other_funding_tx_out_hex",
             &record.other_funding_tx_out_hex,
         )?,
-        previous_covenant: decode_signature_list(
+        previous_covenant: decode_signature_list_with(
+            keys,
             "previous_stk_covenant_sigs",
             &record.previous_stk_covenant_sigs,
         )?,

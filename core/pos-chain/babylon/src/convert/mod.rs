@@ -28,6 +28,7 @@ pub mod event;
 pub mod finality;
 pub mod headers;
 pub mod json;
+pub mod known;
 pub mod message;
 pub mod params;
 pub mod possession;

@@ -2,13 +2,14 @@
 
 use super::{
     BabylonReader,
-    query::{broken, malformed},
+    query::{NoPage, broken, malformed},
 };
 use crate::{
     convert::{
         Result as Converted,
         bytes::required,
-        delegation::{decode_delegation, encode_status},
+        delegation::{decode_delegation, decode_delegation_with, encode_status},
+        known::KnownKeys,
         provider::decode_finality_provider,
     },
     proto::{
@@ -82,18 +83,35 @@ impl DelegationReader for BabylonReader {
                 entries.for_each(|entry| list.push_delegation(entry));
                 count
             })
-            .await?;
+            .await;
+        let followed = match followed {
+            // A holder is one member here, and may have more stakes than an answer can hold. They must not hide by their
+            // number: the list of all is paged by stake.
+            Err(NoPage::TooLarge(_)) => return self.filter_delegations(finality_provider).await,
+            followed => followed?,
+        };
         followed.tell(&mut list.0.malformed);
         Ok(list.0)
     }
 }
 
-/// Gathers members of a list, good and bad.
-struct Collector<T>(Listing<T>);
+impl BabylonReader {
+    async fn filter_delegations(
+        &self,
+        finality_provider: &FinalityProviderPublicKey,
+    ) -> Result<Listing<Delegation>> {
+        let mut all = self.fetch_delegations(None).await?;
+        all.items.retain(|delegation| delegation.terms.finality_providers.contains(finality_provider));
+        Ok(all)
+    }
+}
+
+/// Gathers members of a list, good and bad, and remembers keys that come again.
+struct Collector<T>(Listing<T>, KnownKeys);
 
 impl<T> Default for Collector<T> {
     fn default() -> Self {
-        Self(Listing { items: Vec::new(), malformed: Vec::new() })
+        Self(Listing { items: Vec::new(), malformed: Vec::new() }, KnownKeys::default())
     }
 }
 
@@ -108,7 +126,8 @@ impl<T> Collector<T> {
 
 impl Collector<Delegation> {
     fn push_delegation(&mut self, entry: &BTCDelegationResponse) {
-        self.push(decode_delegation(entry), || name_of(entry));
+        let decoded = decode_delegation_with(&self.1, entry);
+        self.push(decoded, || name_of(entry));
     }
 }
 

@@ -12,7 +12,6 @@ use crate::proto::{
     finality,
 };
 use btc_staking_pos_chain::{ChainError, ErrorKind, Result};
-use prost::Message;
 use std::collections::HashSet;
 
 /// A query that is answered page by page.
@@ -31,7 +30,9 @@ macro_rules! lists {
         impl ListQuery for $module::$request {
             type Item = $item;
             fn at_page(&self, page: PageRequest) -> Self {
-                Self { pagination: Some(page), ..self.clone() }
+                let mut query = self.clone();
+                query.pagination = Some(page);
+                query
             }
             fn take(response: Self::Response) -> (Vec<Self::Item>, Option<PageResponse>) {
                 (response.$field.into_iter().collect(), response.pagination)
@@ -108,7 +109,7 @@ impl BabylonReader {
         &self,
         request: Q,
         mut take: impl FnMut(Vec<Q::Item>) -> usize + Send,
-    ) -> Result<Followed>
+    ) -> std::result::Result<Followed, NoPage>
     where
         Q::Response: Send,
     {
@@ -118,15 +119,15 @@ impl BabylonReader {
         let (mut seen, mut bytes) = (0usize, 0u64);
         loop {
             let page = PageRequest { key: key.clone(), limit, ..PageRequest::default() };
-            let response = match self.ask_page(&request.at_page(page)).await {
-                Ok(response) => response,
+            let (response, size) = match self.ask_page(&request.at_page(page)).await {
+                Ok(page) => page,
                 Err(NoPage::TooLarge(_)) if limit > 1 => {
                     limit /= 2;
                     continue;
                 }
-                Err(NoPage::TooLarge(error) | NoPage::Failed(error)) => return Err(error),
+                Err(no_page) => return Err(no_page),
             };
-            bytes = bytes.saturating_add(u64::try_from(response.encoded_len()).unwrap_or(u64::MAX));
+            bytes = bytes.saturating_add(u64::try_from(size).unwrap_or(u64::MAX));
             let (members, next) = Q::take(response);
             let is_empty = members.is_empty();
             seen = seen.saturating_add(take(members));
@@ -136,7 +137,7 @@ impl BabylonReader {
             }
             // A page is only left when it is full, so one without members cannot have a next.
             if is_empty || !keys.insert(next.clone()) {
-                return Err(broken(Q::PATH, "list does not move on"));
+                return Err(NoPage::Failed(broken(Q::PATH, "list does not move on")));
             }
             if seen >= self.limits.total || bytes >= self.limits.bytes {
                 let read = format!("list goes on behind its first {seen} members of {bytes} bytes");

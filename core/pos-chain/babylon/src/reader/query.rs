@@ -168,12 +168,17 @@ impl BabylonReader {
         understand::<Q>(answer.map_err(|error| error.into_chain_error(Q::PATH))?)
     }
 
-    /// Asks for one page; the failure tells whether a smaller page may fit.
-    pub(super) async fn ask_page<Q: Query>(&self, request: &Q) -> std::result::Result<Q::Response, NoPage> {
+    /// Asks for one page; returns its size too. The failure tells whether a smaller page may fit.
+    pub(super) async fn ask_page<Q: Query>(
+        &self,
+        request: &Q,
+    ) -> std::result::Result<(Q::Response, usize), NoPage> {
         match self.read(request, self.limits.page_bytes).await {
             Ok(answer) => {
+                let size = answer.value.len();
                 let response = understand::<Q>(answer).map_err(NoPage::Failed)?;
-                response.map_err(|refused| NoPage::Failed(refused.into_chain_error()))
+                let refused = |refused: Refused| NoPage::Failed(refused.into_chain_error());
+                response.map(|response| (response, size)).map_err(refused)
             }
             Err(error @ RpcError::TooLarge { .. }) => Err(NoPage::TooLarge(error.into_chain_error(Q::PATH))),
             Err(error) => Err(NoPage::Failed(error.into_chain_error(Q::PATH))),
@@ -196,10 +201,18 @@ const MAX_RESPONSE: usize = 4 * 1024 * 1024;
 /// Why there is no page.
 #[derive(Debug)]
 pub(super) enum NoPage {
-    /// It is larger than a page may be.
+    /// It is larger than a page may be, although it has but one member.
     TooLarge(ChainError),
     /// Anything else.
     Failed(ChainError),
+}
+
+impl From<NoPage> for ChainError {
+    fn from(no_page: NoPage) -> Self {
+        match no_page {
+            NoPage::TooLarge(error) | NoPage::Failed(error) => error,
+        }
+    }
 }
 
 /// Turns a field that does not convert into the port's error.

@@ -38,7 +38,9 @@ macro_rules! pages {
         impl ListQuery for $request {
             type Item = $item;
             fn at_page(&self, page: PageRequest) -> Self {
-                Self { pagination: Some(page), ..self.clone() }
+                let mut query = self.clone();
+                query.pagination = Some(page);
+                query
             }
             fn take(response: Self::Response) -> (Vec<Self::Item>, Option<PageResponse>) {
                 (response.$field, response.pagination)

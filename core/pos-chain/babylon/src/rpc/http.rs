@@ -64,7 +64,7 @@ impl Node {
 }
 
 /// Longest wait for a status when all nodes are asked, so that a silent one does not hold up the others' use.
-const STATUS_DEADLINE: Duration = Duration::from_secs(5);
+const STATUS_DEADLINE: Duration = Duration::from_secs(3);
 
 /// Largest value of a query that is no list; the largest known are simulations of full batches.
 const MAX_VALUE: usize = 8 * 1024 * 1024;
@@ -153,7 +153,7 @@ impl HttpRpc {
         let report = match answer.and_then(StatusAnswer::into_report) {
             Ok(report) => report,
             Err(error) => {
-                node.standing().note_trouble(error.clone());
+                node.standing().note_trouble(error.clone(), Instant::now());
                 return Err(error);
             }
         };
@@ -170,15 +170,22 @@ impl HttpRpc {
             return;
         }
         let deadline = self.timeout.min(STATUS_DEADLINE);
-        let tips = join_all(self.nodes.iter().map(|node| self.check_node(node, deadline))).await;
-        for (node, outcome) in self.nodes.iter().zip(&tips) {
+        let now = Instant::now();
+        let awake = self.nodes.iter().filter(|node| !node.standing().is_resting(now));
+        let checks = awake.map(|node| async move { (node, self.check_node(node, deadline).await) });
+        for (node, outcome) in join_all(checks).await {
             if let Err(error) = outcome {
                 tracing::warn!(endpoint = node.name, %error, "endpoint set aside");
             }
         }
-        let heights = tips.into_iter().flatten().map(|status| status.latest_height).collect();
+        let heights = self.nodes.iter().filter_map(|node| node.standing().comparable_tip()).collect();
         let reference = reference_height(heights);
-        self.nodes.iter().for_each(|node| node.standing().note_reference(reference, &self.policy));
+        for node in &self.nodes {
+            let placed = node.standing().note_reference(reference, &self.policy);
+            if let Err(error) = placed {
+                tracing::warn!(endpoint = node.name, %error, "endpoint set aside");
+            }
+        }
         *refreshed = Some(Instant::now());
     }
 
@@ -208,7 +215,7 @@ impl HttpRpc {
         &self,
         call: &Call,
         needs: Needs,
-        take: impl Fn(A) -> Result<R, RpcError> + Sync,
+        take: impl Fn(&Node, A) -> Result<R, RpcError> + Sync,
     ) -> Result<R, RpcError>
     where
         A: DeserializeOwned + Send,
@@ -241,13 +248,13 @@ impl HttpRpc {
         node: &Node,
         call: &Call,
         needs: Needs,
-        take: &(impl Fn(A) -> Result<R, RpcError> + Sync),
+        take: &(impl Fn(&Node, A) -> Result<R, RpcError> + Sync),
     ) -> Result<R, RpcError>
     where
         A: DeserializeOwned + Send,
     {
         self.check_fit(node, needs).await?;
-        self.call(node, call).await.and_then(take)
+        take(node, self.call(node, call).await?)
     }
 
     async fn check_fit(&self, node: &Node, needs: Needs) -> Result<(), RpcError> {
@@ -268,14 +275,15 @@ impl HttpRpc {
             tracing::debug!(endpoint = node.name, %error, "endpoint does not know");
             return;
         }
-        node.standing().note_trouble(error.clone());
+        node.standing().note_trouble(error.clone(), Instant::now());
         if self.nodes.len() > 1 {
             tracing::warn!(endpoint = node.name, %error, "endpoint passed over");
         }
     }
 
     /// Refuses an answer from before what was read already. An answer without a height tells no state.
-    fn check_floor(&self, floor: u64, answer: AbciAnswer) -> Result<AbciAnswer, RpcError> {
+    fn check_floor(&self, node: &Node, floor: u64, answer: AbciAnswer) -> Result<AbciAnswer, RpcError> {
+        node.standing().check_answered(answer.height)?;
         if answer.height > 0 && answer.height < floor {
             return Err(RpcError::Behind { at: answer.height, needed: floor });
         }
@@ -293,7 +301,8 @@ impl HttpRpc {
         let call = Call::abci_query(path, data, 0, max_bytes);
         // What was read before this call began; a slower call that began earlier may lawfully be older.
         let floor = self.floor.load(Ordering::Relaxed);
-        let take = |answer: QueryAnswer| self.check_floor(floor, answer.into_answer(max_bytes)?);
+        let take =
+            |node: &Node, answer: QueryAnswer| self.check_floor(node, floor, answer.into_answer(max_bytes)?);
         match self.perform(&call, Needs::State, take).await {
             Err(RpcError::Unknown(answer)) => Ok(answer),
             answer => answer,
@@ -393,7 +402,7 @@ impl Rpc for HttpRpc {
 
     async fn tx(&self, hash: [u8; 32]) -> Result<Option<IncludedTx>, RpcError> {
         let found = self
-            .perform(&Call::tx(&hash), Needs::State, |answer: TxAnswer| answer.into_included(&hash))
+            .perform(&Call::tx(&hash), Needs::State, |_: &Node, answer: TxAnswer| answer.into_included(&hash))
             .await;
         match found {
             Ok(tx) => Ok(Some(tx)),
@@ -403,13 +412,13 @@ impl Rpc for HttpRpc {
     }
 
     async fn block_results(&self, height: u64) -> Result<BlockResults, RpcError> {
-        let take = |answer: BlockResultsAnswer| answer.into_results(height);
+        let take = |_: &Node, answer: BlockResultsAnswer| answer.into_results(height);
         self.perform(&Call::block_results(height), Needs::Chain, take).await
     }
 
     async fn header(&self, height: u64) -> Result<Header, RpcError> {
         let chain = self.network.as_deref();
-        let take = |answer: HeaderAnswer| answer.into_header(height, chain);
+        let take = |_: &Node, answer: HeaderAnswer| answer.into_header(height, chain);
         self.perform(&Call::header(height), Needs::Chain, take).await
     }
 

@@ -195,6 +195,14 @@ pub enum RpcError {
         /// The height.
         height: u64,
     },
+    /// The node tells a height that cannot be.
+    #[error("node tells height {told}, the chain is at about {known}")]
+    Leap {
+        /// About where the chain is.
+        known: u64,
+        /// What the node tells.
+        told: u64,
+    },
     /// The node's state is older than what was read already.
     #[error("node answers for height {at}, height {needed} was read already")]
     Behind {
@@ -287,6 +295,7 @@ impl RpcError {
             | Self::WrongHeight { .. }
             | Self::WentBack { .. }
             | Self::Rewritten { .. }
+            | Self::Leap { .. }
             | Self::Disagree { .. } => ErrorKind::Broken,
             Self::Refused { code, message, data } => {
                 kind_of_text(message).or_else(|| kind_of_text(data)).unwrap_or(match code {

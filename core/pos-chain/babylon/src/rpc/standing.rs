@@ -3,6 +3,7 @@
 //! | finding | consequence |
 //! |---|---|
 //! | another chain id, a height that went back, a block that was replaced | a typed error, used no more until it is right again |
+//! | far ahead of where the others, or it itself, can be | the same |
 //! | still syncing | no answer about state counts; a "no" of such a node would only mean "not yet" |
 //! | behind the others, or its last block is old | used only when no better node answers |
 //! | silent, or an answer that is none | used last, and only after it named its chain again |
@@ -34,6 +35,13 @@ impl Default for HealthPolicy {
         }
     }
 }
+
+/// How long a silent node is left alone.
+const REST: Duration = Duration::from_secs(30);
+
+/// Blocks no chain makes between two looks at a node. A height told out of the blue would otherwise make every honest
+/// answer look old for ever after.
+const MAX_LEAP: u64 = 1_000;
 
 /// What a node says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +81,8 @@ pub(super) struct Standing {
     is_old: bool,
     /// Why it must be asked for its status before it is used again.
     trouble: Option<RpcError>,
+    /// When it last gave no answer at all.
+    silent: Option<Instant>,
     /// Set once a block was replaced: a person must look, so it lasts as long as the process.
     rewritten: Option<u64>,
 }
@@ -135,16 +145,45 @@ impl Standing {
         self.is_old = age.is_some_and(|age| age > policy.max_block_age.as_secs());
         self.checked = Some(now);
         self.trouble = None;
+        self.silent = None;
     }
 
     /// Notes that a call failed. A refusal is no failure.
-    pub(super) fn note_trouble(&mut self, error: RpcError) {
+    pub(super) fn note_trouble(&mut self, error: RpcError, now: Instant) {
+        self.silent = matches!(error, RpcError::Unreachable(_)).then_some(now);
         self.trouble = Some(error);
     }
 
-    /// Notes how far the node is behind the others.
-    pub(super) fn note_reference(&mut self, reference: u64, policy: &HealthPolicy) {
+    /// Whether it gave no answer a moment ago: then nobody waits for its status while others are at hand.
+    pub(super) fn is_resting(&self, now: Instant) -> bool {
+        self.silent.is_some_and(|at| now.saturating_duration_since(at) < REST)
+    }
+
+    /// Notes how far the node is behind the others, or sets it aside where it is far ahead of all that are at the tip.
+    pub(super) fn note_reference(&mut self, reference: u64, policy: &HealthPolicy) -> Result<(), RpcError> {
         self.is_behind = self.tip.saturating_add(policy.max_lag) < reference;
+        let fault = self.find_leap(self.tip, reference).filter(|_| reference > 0);
+        match fault {
+            Some(fault) => {
+                self.trouble = Some(fault.clone());
+                Err(fault)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses an answer about a height that lies far beyond the tip the node told.
+    pub(super) fn check_answered(&self, height: u64) -> Result<(), RpcError> {
+        self.find_leap(height, self.tip).map_or(Ok(()), Err)
+    }
+
+    fn find_leap(&self, height: u64, known: u64) -> Option<RpcError> {
+        (height > known.saturating_add(MAX_LEAP)).then_some(RpcError::Leap { known, told: height })
+    }
+
+    /// Its tip as something others can be compared with.
+    pub(super) fn comparable_tip(&self) -> Option<u64> {
+        self.usable_tip().filter(|_| !self.is_old)
     }
 
     /// Whether it must be asked how it is before it is used.
@@ -238,11 +277,11 @@ mod tests {
         let policy = HealthPolicy::default();
         let mut standing = Standing::default();
         judge(&mut standing, &report("c", 100, "A")).unwrap();
-        standing.note_reference(105, &policy);
+        standing.note_reference(105, &policy).unwrap();
         assert_eq!(standing.rank(), Rank::Good);
-        standing.note_reference(106, &policy);
+        standing.note_reference(106, &policy).unwrap();
         assert_eq!(standing.rank(), Rank::Behind);
-        standing.note_reference(100, &policy);
+        standing.note_reference(100, &policy).unwrap();
         let old = Report { block_time: Some(CLOCK - 301), ..report("c", 100, "A") };
         judge(&mut standing, &old).unwrap();
         assert_eq!(standing.rank(), Rank::Behind);
@@ -254,6 +293,22 @@ mod tests {
     }
 
     #[test]
+    fn a_height_out_of_the_blue_is_refused() {
+        let mut standing = Standing::default();
+        judge(&mut standing, &report("c", 5_000, "A")).unwrap();
+        assert_eq!(standing.check_answered(6_000), Ok(()));
+        let leap = Err(RpcError::Leap { known: 5_000, told: 6_001 });
+        assert_eq!(standing.check_answered(6_001), leap);
+        let policy = HealthPolicy::default();
+        // Nobody to be compared with.
+        assert_eq!(standing.note_reference(0, &policy), Ok(()));
+        assert_eq!(standing.note_reference(4_000, &policy), Ok(()));
+        let leap = Err(RpcError::Leap { known: 3_999, told: 5_000 });
+        assert_eq!(standing.note_reference(3_999, &policy), leap);
+        assert_eq!(standing.rank(), Rank::Unusable);
+    }
+
+    #[test]
     fn trouble_and_time_call_for_another_look() {
         let policy = HealthPolicy::default();
         let mut standing = Standing::default();
@@ -262,9 +317,13 @@ mod tests {
         standing.judge(&report("c", 1, "A"), None, &policy, (now, CLOCK)).unwrap();
         assert!(!standing.needs_check(&policy, now));
         assert!(standing.needs_check(&policy, now + policy.recheck));
-        standing.note_trouble(RpcError::Unreachable("gone".into()));
+        standing.note_trouble(RpcError::Unreachable("gone".into()), now);
         assert!(standing.needs_check(&policy, now));
         assert_eq!(standing.rank(), Rank::Unusable);
+        assert!(standing.is_resting(now) && !standing.is_resting(now + REST));
+        // One that answers wrongly is no silent one.
+        standing.note_trouble(RpcError::Malformed("what".into()), now);
+        assert!(!standing.is_resting(now));
     }
 
     #[test]

@@ -269,7 +269,7 @@ fn a_required_part_that_is_absent_is_named() {
         ("finality.v1.MsgAddFinalitySig", "MsgAddFinalitySig.proof"),
     ];
     for (name, path) in rows {
-        assert_eq!(refused(&format!("/babylon.{name}"), &[signer.clone()]).path, path);
+        assert_eq!(refused(&format!("/babylon.{name}"), std::slice::from_ref(&signer)).path, path);
     }
     let error = decode_delegation(&decoded(&[])).unwrap_err();
     assert_eq!((error.path.as_str(), error.problem), ("undelegation_response", Problem::Missing));

@@ -160,3 +160,25 @@ async fn a_block_that_is_replaced_by_another_ends_the_trust_in_its_node() {
     assert_eq!(rpc.status().await, Err(RpcError::Rewritten { height: 12 }));
     assert_eq!(rpc.abci_query("/p", vec![]).await, Err(RpcError::Rewritten { height: 12 }));
 }
+
+#[tokio::test]
+async fn a_height_out_of_the_blue_does_not_make_honest_answers_look_old() {
+    let liar = Server::answer(|call| match call["method"].as_str() {
+        Some("status") => status("c", 12),
+        _ => query(&[], 1 << 60),
+    })
+    .await;
+    let rpc = client_of(&[&liar]);
+    let leap = RpcError::Leap { known: 12, told: 1 << 60 };
+    assert_eq!(rpc.abci_query("/p", vec![]).await, Err(leap));
+    let braggart = Server::answer(|call| match call["method"].as_str() {
+        Some("status") => status("c", 1 << 60),
+        _ => query(&[], 1 << 60),
+    })
+    .await;
+    let honest = [Server::answer(healthy).await, Server::answer(healthy).await];
+    let rpc = client_of(&[&braggart, &honest[0], &honest[1]]);
+    assert_eq!(rpc.abci_query("/p", vec![]).await.unwrap().height, 11);
+    assert_eq!(rpc.status().await.unwrap().latest_height, 12);
+    assert_eq!(braggart.count("abci_query"), 0);
+}

@@ -56,6 +56,7 @@ fn check_envelope(tx: &Tx) -> Result<(), Failure> {
     if tx.signers.is_empty() {
         return Err(sdk::NO_SIGNATURES.bare());
     }
+    tx.check_signer_addresses()?;
     let required = tx.required_signers().len();
     if tx.signers.len() != required {
         let got = tx.signers.len();

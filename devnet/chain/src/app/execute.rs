@@ -120,11 +120,22 @@ pub(crate) fn simulate(state: &State<'_>, block: &BlockInfo, bytes: &[u8]) -> Re
     };
     run().map_err(|failure| match failure {
         Failure::Refused(refusal) => {
-            let text = format!("{} with gas used: '{}'", refusal.log, meter.used());
+            let text = format!("{}{} with gas used: '{}'", refusal.log, place_of(&refusal), meter.used());
             crate::error::status(crate::error::Status::Unknown, text)
         }
         Failure::Broken(broken) => Failure::Broken(broken),
     })
+}
+
+/// What a node of v4.3.1 adds to the failure of a simulated message: it tells the place in its source where messages are
+/// run, unless the error tells another.
+fn place_of(refusal: &Refusal) -> &'static str {
+    let in_message = refusal.log.starts_with("failed to execute message; ");
+    if in_message && !refusal.log.ends_with(']') {
+        " [cosmos/cosmos-sdk@v0.53.4/baseapp/baseapp.go:1051]"
+    } else {
+        ""
+    }
 }
 
 /// What a proposer needs to know of a transaction.

@@ -2,7 +2,7 @@
 
 use super::context::PREFIX;
 use crate::{
-    error::{Failure, sdk},
+    error::{Failure, plain, sdk},
     wire::{
         messages::Msg,
         schema::{self, Schema},
@@ -84,7 +84,6 @@ impl Tx {
         let distinct_messages = distinct.len() == body.messages.len();
         let messages = body.messages.iter().map(Msg::decode).collect::<Result<Vec<_>, _>>();
         let messages = messages.map_err(|err| sdk::TX_DECODE.because(err))?;
-        check_addresses(&messages, auth.fee.as_ref())?;
         Ok(Self {
             messages,
             memo: body.memo,
@@ -124,6 +123,16 @@ impl Tx {
         required
     }
 
+    /// Whether whoever must sign has an address. A message that looks at its signer's by itself does so before.
+    pub(crate) fn check_signer_addresses(&self) -> Result<(), Failure> {
+        let payer = Some(self.fee.payer.as_str()).filter(|payer| !payer.is_empty());
+        let handled = self.messages.iter().filter(|msg| !matches!(msg, Msg::WithoutHandler(_)));
+        handled.map(Msg::signer).chain(payer).try_for_each(|text| {
+            let account = text.parse::<AccountAddress>().and_then(|account| account.require_prefix(PREFIX));
+            account.map(|_| ()).map_err(|err| plain(format!("decoding bech32 failed: {err}")))
+        })
+    }
+
     /// The account that pays the fee.
     pub(crate) fn fee_payer(&self) -> &str {
         if self.fee.payer.is_empty() {
@@ -149,16 +158,6 @@ impl Tx {
     pub(crate) fn is_unordered(&self) -> bool {
         self.unordered
     }
-}
-
-/// Whoever must sign is found in decoding, so their addresses must be right before anything else is.
-fn check_addresses(messages: &[Msg], fee: Option<&Fee>) -> Result<(), Failure> {
-    let payer = fee.map(|fee| fee.payer.as_str()).filter(|payer| !payer.is_empty());
-    let handled = messages.iter().filter(|msg| !matches!(msg, Msg::WithoutHandler(_)));
-    handled.map(Msg::signer).chain(payer).try_for_each(|text| {
-        let account = text.parse::<AccountAddress>().and_then(|account| account.require_prefix(PREFIX));
-        account.map(|_| ()).map_err(undecodable)
-    })
 }
 
 /// Hash by which a transaction is known.

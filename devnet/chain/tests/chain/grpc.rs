@@ -144,7 +144,7 @@ async fn a_simulation_that_fails_says_which_message_and_why() {
         build_simulation(&account("provider-1"), state, vec![any(&vote)])
     };
     let status = client.ask("/cosmos.tx.v1beta1.Service/Simulate", &simulation(50)).await.unwrap_err();
-    let expected = "failed to execute message; message index: 0: Block is not found with gas used: '";
+    let expected = "failed to execute message; message index: 0: Block is not found [";
     assert_eq!(status.code(), Code::Unknown);
     assert!(status.message().starts_with(expected), "{status}");
     world.stop().await;

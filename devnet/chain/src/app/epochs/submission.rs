@@ -10,7 +10,7 @@ use crate::{
         context::{Ctx, parse_account},
         light_client,
     },
-    error::{Failure, btccheckpoint as err, checkpointing, plain, with_sources},
+    error::{Failure, btccheckpoint as err, checkpointing, with_sources},
     state::{Order, State, Table},
 };
 use bitcoin::{BlockHash, Transaction, block::Header, consensus, hashes::Hash};
@@ -141,12 +141,16 @@ fn check_checkpoint(
         let why = format!("failed to fetch the raw checkpoint at epoch {epoch} from database");
         checkpointing::DOES_NOT_EXIST.lost(why)
     })?;
-    if *checkpoint::raw(&sealed)? == claimed {
+    let known = checkpoint::raw(&sealed)?;
+    if *known == claimed {
         return Ok(sealed);
     }
-    // Places of validators that do not exist cannot be looked up.
-    if payload.bitmap[0] > 1 || payload.bitmap[1..].iter().any(|byte| *byte != 0) {
-        return Err(plain("failed to get the signer set via bitmap of epoch: bitmap is out of range"));
+    // Places behind the last validator, which is also the first here, are not looked at.
+    if payload.bitmap.first().is_none_or(|byte| byte & 1 == 0) {
+        return Err(checkpointing::INVALID.because("insufficient voting power"));
+    }
+    if (&known.block_hash, &known.bls_multi_sig) == (&claimed.block_hash, &claimed.bls_multi_sig) {
+        return Ok(sealed);
     }
     Err(checkpointing::INVALID.because("invalid BLS multi-sig"))
 }

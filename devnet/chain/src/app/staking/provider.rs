@@ -121,7 +121,8 @@ pub(crate) fn create(ctx: &mut Ctx<'_, '_>, msg: &MsgCreateFinalityProvider) -> 
         .map_err(|err| status(Status::InvalidArgument, format!("invalid proof of possession: {err}")))?;
     let address = account.bytes().to_vec();
     if PROVIDER_OF_ACCOUNT.has(ctx.state, &address)? {
-        return Err(err::FP_REGISTERED.because(format!("address {account} has a finality provider")));
+        return Err(err::FP_REGISTERED
+            .because(format!("a provider is registered with the same babylon address: {account}")));
     }
     check_floor(ctx, rates.rate)?;
     if rates.rate > rates.max_rate {

@@ -7,6 +7,7 @@ mod governance;
 mod grpc;
 mod guarded;
 mod life;
+mod lives;
 mod node;
 mod rewards;
 mod rpc;

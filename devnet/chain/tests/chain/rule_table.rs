@@ -2,7 +2,7 @@
 
 use crate::{
     rules::{
-        answers, answers_about_authority, answers_about_checkpoints, answers_about_jail, case_names,
+        Fixture, answers, answers_about_authority, answers_about_checkpoints, answers_about_jail, case_names,
         genesis_of_checkpoints, genesis_of_jail, genesis_of_rules, wrong,
     },
     support::World,
@@ -10,25 +10,35 @@ use crate::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_broken_rule_is_answered_as_the_table_says() {
-    let wrong = wrong(&answers(World::start_with(genesis_of_rules()).await).await);
+    let mut w = World::start_with(genesis_of_rules()).await;
+    let f = Fixture::build(&mut w).await;
+    let wrong = wrong(&answers(&mut w, &f).await);
+    w.stop().await;
     assert!(wrong.is_empty(), "{} rules are answered wrongly:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_rule_about_jail_is_answered_as_the_table_says() {
-    let wrong = wrong(&answers_about_jail(World::start_with(genesis_of_jail()).await).await);
+    let mut w = World::start_with(genesis_of_jail()).await;
+    let wrong = wrong(&answers_about_jail(&mut w).await);
+    w.stop().await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_rule_about_the_authority_is_answered_as_the_table_says() {
-    let wrong = wrong(&answers_about_authority(World::start_with(genesis_of_rules()).await).await);
+    let mut w = World::start_with(genesis_of_rules()).await;
+    let f = Fixture::build(&mut w).await;
+    let wrong = wrong(&answers_about_authority(&mut w, &f).await);
+    w.stop().await;
     assert!(wrong.is_empty(), "{} rules are answered wrongly:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_rule_about_checkpoints_is_answered_as_the_table_says() {
-    let wrong = wrong(&answers_about_checkpoints(World::start_with(genesis_of_checkpoints()).await).await);
+    let mut w = World::start_with(genesis_of_checkpoints()).await;
+    let wrong = wrong(&answers_about_checkpoints(&mut w).await);
+    w.stop().await;
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -1,6 +1,6 @@
 //! Other ways a stake can live: registered late, expiring, spent by surprise, signed too late (`chain.md` 6.3, 6.11, 9.3).
 
-use super::support::{
+use crate::support::{
     World, any, attribute,
     provider::Provider,
     stake::{AMOUNT, Stake},
@@ -21,14 +21,13 @@ use tendermint_rpc::Client;
 
 const STAKING: &str = "babylon.btcstaking.v1";
 
-/// A chain on which provider 1 can have power.
-async fn world() -> (World, Provider) {
-    let mut world = World::start().await;
+/// A provider that can have power.
+pub async fn provider(world: &mut World) -> Provider {
     world.mine(3, &[]).await;
     let provider = Provider::new("provider-1", 1, 2000);
     world.register(&provider).await;
     world.finalise_epochs().await;
-    (world, provider)
+    provider
 }
 
 async fn events_of_block(world: &World, height: u64) -> Vec<tendermint::abci::Event> {
@@ -36,9 +35,8 @@ async fn events_of_block(world: &World, height: u64) -> Vec<tendermint::abci::Ev
     world.client.block_results(u32::try_from(height).unwrap()).await.unwrap().finalize_block_events
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stake_registered_after_the_fact_is_active_with_its_quorum_and_expires() {
-    let (mut world, provider) = world().await;
+/// A stake registered after the fact is active with its quorum, and expires.
+pub async fn late(world: &mut World, provider: &Provider) {
     // 20 blocks of timelock, 5 of unbonding: 15 blocks of power.
     let stake = Stake::new(&world.params, "late", provider.public(), 20);
     let start = world.mine(3, &[stake.tx()]).await;
@@ -58,7 +56,7 @@ async fn a_stake_registered_after_the_fact_is_active_with_its_quorum_and_expires
     world.must("covenant", &stake.covenant_sigs(0)).await;
     assert_eq!(world.balance("covenant").await, before);
     world.next_block().await;
-    assert_eq!(world.power(&provider).await, AMOUNT);
+    assert_eq!(world.power(provider).await, AMOUNT);
 
     // The tip that reaches end - unbonding_time takes the power away.
     let until = start + 15 - world.bitcoin.tip_height();
@@ -67,22 +65,23 @@ async fn a_stake_registered_after_the_fact_is_active_with_its_quorum_and_expires
     world.mine(1, &[]).await;
     let height = world.node.height();
     assert_eq!(world.status(stake.txid()).await, "EXPIRED");
-    world.next_block().await;
-    let mut seen = vec![];
-    for height in height - 1..=world.node.height() {
-        seen.extend(events_of_block(&world, height).await);
-    }
-    let kind = format!("{STAKING}.EventBTCDelegationExpired");
-    assert_eq!(attribute(&seen, &kind, "staking_tx_hash"), Some(format!("\"{}\"", stake.txid())));
+    let told = world.until("expiry is told", || async {
+        let mut told = None;
+        for height in height.saturating_sub(1).max(1)..=world.node.height() {
+            let events = events_of_block(world, height).await;
+            let kind = format!("{STAKING}.EventBTCDelegationExpired");
+            told = told.or(attribute(&events, &kind, "staking_tx_hash"));
+        }
+        told
+    });
+    assert_eq!(told.await, format!("\"{}\"", stake.txid()));
     let report = stake.report(&stake.unbonding_tx(), &world.bitcoin.prove(start, stake.tx()));
     let refused = world.send("watchtower", vec![any(&report)]).await.unwrap_err();
     assert_eq!(refused.short(), "btcstaking/1119", "what expired cannot be unbonded: {refused:?}");
-    world.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_quorum_that_comes_after_the_expiry_still_gives_power() {
-    let (mut world, provider) = world().await;
+/// A quorum that comes after the expiry still gives power.
+pub async fn too_late(world: &mut World, provider: &Provider) {
     let stake = Stake::new(&world.params, "too late", provider.public(), 20);
     let start = world.mine(3, &[stake.tx()]).await;
     let proof = world.bitcoin.prove(start, stake.tx());
@@ -95,13 +94,11 @@ async fn a_quorum_that_comes_after_the_expiry_still_gives_power() {
     }
     assert_eq!(world.status(stake.txid()).await, "EXPIRED");
     world.next_block().await;
-    assert_eq!(world.power(&provider).await, AMOUNT, "chain.md 9.3: the reference does this too");
-    world.stop().await;
+    assert_eq!(world.power(provider).await, AMOUNT, "chain.md 9.3: the reference does this too");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_spend_that_nobody_registered_unbonds_with_an_event_of_its_own() {
-    let (mut world, provider) = world().await;
+/// A spend that nobody registered unbonds with an event of its own.
+pub async fn surprising(world: &mut World, provider: &Provider) {
     let stake = Stake::new(&world.params, "surprise", provider.public(), 1000);
     world.activate(&stake).await;
     // The chain looks at the staker's signature only; that the timelock had not passed is Bitcoin's business.
@@ -120,7 +117,6 @@ async fn a_spend_that_nobody_registered_unbonds_with_an_event_of_its_own() {
     assert_eq!(attribute(events, &kind, "spend_stake_tx_header_hash"), Some(format!("\"{header}\"")));
     assert_eq!(attribute(events, &format!("{STAKING}.EventBTCDelgationUnbondedEarly"), "new_state"), None);
     assert_eq!(world.status(stake.txid()).await, "UNBONDED");
-    world.stop().await;
 }
 
 fn timelock_spend(stake: &Stake) -> Transaction {
@@ -150,9 +146,8 @@ fn timelock_spend(stake: &Stake) -> Transaction {
     tx
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn delegations_are_listed_by_status_and_by_provider_page_by_page() {
-    let (world, provider) = world().await;
+/// Delegations are listed by status and by provider, page by page. Nobody has staked before.
+pub async fn listed(world: &World, provider: &Provider) {
     let stakes: Vec<Stake> =
         (0..5).map(|i| Stake::new(&world.params, &format!("listed {i}"), provider.public(), 1000)).collect();
     for stake in &stakes {
@@ -194,5 +189,4 @@ async fn delegations_are_listed_by_status_and_by_provider_page_by_page() {
     let rest = world.query(request(first.pagination.unwrap().next_key)).await.unwrap();
     assert_eq!(rest.btc_delegator_delegations.len(), 2);
     assert!(rest.pagination.unwrap().next_key.is_empty());
-    world.stop().await;
 }

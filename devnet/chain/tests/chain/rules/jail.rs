@@ -32,7 +32,7 @@ pub fn genesis_of_jail() -> Genesis {
 }
 
 /// Runs the chain's jail story and breaks every rule about it.
-pub async fn break_all(mut w: World) -> Vec<Answer> {
+pub async fn break_all(w: &mut World) -> Vec<Answer> {
     w.mine(1, &[]).await;
     let (one, two) = (Provider::new("provider-1", 1, 1000), Provider::new("provider-2", 1, 1000));
     w.register(&one).await;
@@ -41,21 +41,21 @@ pub async fn break_all(mut w: World) -> Vec<Answer> {
     let stake = Stake::new(&w.params, "jailed", one.public(), 1000);
     w.activate(&stake).await;
     let activated = w.activated().await;
-    w.until("jail", || async { is_jailed(&w, &one).await.then_some(()) }).await;
+    w.until("jail", || async { is_jailed(w, &one).await.then_some(()) }).await;
 
     let mut answers = vec![];
     let mut judge =
         |case: &str, outcome: Outcome| answers.push(Answer { case: case.to_owned(), outcome: Some(outcome) });
     let vote = one.vote(activated, w.app_hash(activated).await);
-    judge("jail_vote", refuse(&w, "provider-1", &vote).await);
-    judge("unjail_unknown", refuse(&w, "other", &unjail(&Provider::new("other", 1, 10), "other")).await);
+    judge("jail_vote", refuse(w, "provider-1", &vote).await);
+    judge("unjail_unknown", refuse(w, "other", &unjail(&Provider::new("other", 1, 10), "other")).await);
     judge("unjail_no_key", {
         let message = MsgUnjailFinalityProvider { signer: address("other"), fp_btc_pk: vec![] };
-        refuse(&w, "other", &message).await
+        refuse(w, "other", &message).await
     });
-    judge("unjail_by_another", refuse(&w, "other", &unjail(&one, "other")).await);
-    judge("unjail_free", refuse(&w, "provider-2", &unjail(&two, "provider-2")).await);
-    judge("unjail_too_soon", refuse(&w, "provider-1", &unjail(&one, "provider-1")).await);
+    judge("unjail_by_another", refuse(w, "other", &unjail(&one, "other")).await);
+    judge("unjail_free", refuse(w, "provider-2", &unjail(&two, "provider-2")).await);
+    judge("unjail_too_soon", refuse(w, "provider-1", &unjail(&one, "provider-1")).await);
 
     // After its time it leaves, and is back in the table in the next block.
     let message = btc_staking_babylon::proto::Any {
@@ -79,7 +79,7 @@ pub async fn break_all(mut w: World) -> Vec<Answer> {
     assert_eq!(info.start_height, i64::try_from(left + 1).unwrap());
 
     // Jailed again and slashed: it stays.
-    w.until("jail again", || async { is_jailed(&w, &one).await.then_some(()) }).await;
+    w.until("jail again", || async { is_jailed(w, &one).await.then_some(()) }).await;
     let shown = MsgSelectiveSlashingEvidence {
         signer: address("other"),
         recovered_fp_btc_sk: one.key.signing_key().to_secret_bytes().to_vec(),
@@ -92,6 +92,5 @@ pub async fn break_all(mut w: World) -> Vec<Answer> {
         }
     };
     judge("unjail_slashed", outcome);
-    w.stop().await;
     answers
 }

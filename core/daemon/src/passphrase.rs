@@ -73,7 +73,8 @@ impl Passphrase {
         Self::from_bytes(Zeroizing::new(text.into_bytes()))
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
+    /// The passphrase itself, for formats that derive their keys in their own way.
+    pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 

@@ -9,12 +9,14 @@
 //! | [`keys`] | secret keys, from a mnemonic or raw bytes |
 //! | [`keyfiles`] | the same at rest, sealed |
 //! | [`records`] | what was signed, on disk, checked at every start |
+//! | [`legacy`] | readers for what the Go manager left on disk |
 //! | [`manager`] | [`EotsManager`](manager::EotsManager): votes, randomness commitments, proofs, possession |
 //!
 //! Spec: `crypto.md` 2, 5, 6.
 
 pub mod keyfiles;
 pub mod keys;
+pub mod legacy;
 pub mod manager;
 pub mod records;
 mod trees;

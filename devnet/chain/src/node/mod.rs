@@ -3,7 +3,11 @@
 pub(crate) mod assemble;
 mod clock;
 pub(crate) mod core;
+#[cfg(test)]
+mod folder_tests;
 pub(crate) mod index;
+#[cfg(test)]
+mod kill_tests;
 pub(crate) mod ledger;
 pub(crate) mod mempool;
 

@@ -15,7 +15,7 @@ struct Up {
     process: Child,
     folder: tempfile::TempDir,
     /// Kept open, so that the devnet can go on printing.
-    _rest: BufReader<ChildStdout>,
+    rest: BufReader<ChildStdout>,
 }
 
 impl Up {
@@ -36,12 +36,13 @@ impl Up {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut rest = BufReader::new(process.stdout.take().unwrap());
+        let rest = BufReader::new(process.stdout.take().unwrap());
+        let mut up = Self { process, folder, rest };
         loop {
             let mut line = String::new();
-            assert!(rest.read_line(&mut line).unwrap() > 0, "it ended before everything ran");
+            assert!(up.rest.read_line(&mut line).unwrap() > 0, "it ended before everything ran");
             if line.contains("Everything runs") {
-                return Self { process, folder, _rest: rest };
+                return up;
             }
         }
     }

@@ -54,8 +54,11 @@ pub(super) fn restore(
     EVENTS.put(state, &(height, number), &EventRecord::from(event))
 }
 
+/// An event with its place in the queue.
+type Queued = ((BtcHeight, u64), PowerEvent);
+
 /// The whole queue.
-pub(super) fn all(state: &State<'_>) -> Result<Vec<((BtcHeight, u64), PowerEvent)>, Failure> {
+pub(super) fn all(state: &State<'_>) -> Result<Vec<Queued>, Failure> {
     let queued = EVENTS.scan(state, Order::Ascending);
     queued.map(|entry| entry.and_then(|(key, record)| Ok((key, PowerEvent::try_from(record)?)))).collect()
 }

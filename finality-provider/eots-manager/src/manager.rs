@@ -6,6 +6,10 @@
 //!
 //! Spec: `crypto.md` 2, 4.2, 5.1, 6.
 
+mod batch;
+
+pub use batch::BatchAnswer;
+
 use crate::{
     keys::{EotsKey, NO_AUX},
     records::{ChainId, NotSafe, Permit, SignRecords, Subject, VoteRequest},
@@ -13,7 +17,7 @@ use crate::{
 };
 use btc_staking_crypto::{
     eots::{self, SignError, VerifyError},
-    nonce::{self, Scheme},
+    nonce::{self, Nonce, Scheme},
 };
 use btc_staking_protocol::{
     finality::{
@@ -199,27 +203,28 @@ impl EotsManager {
         scheme: Scheme,
     ) -> Result<(EotsSignature, PublicRandomness), SigningError> {
         let key = self.key(&subject.finality_provider)?;
-        let public_randomness = randomness_at(key, subject, scheme, message.height);
-        let request = VoteRequest { subject: subject.clone(), message, public_randomness };
+        let (request, nonce) = prepare(key, subject, message, scheme);
+        let public_randomness = request.public_randomness;
         let permit = self.records.check_and_record(request)?;
-        Ok((sign(key, permit, scheme)?, public_randomness))
+        Ok((sign(key, permit, nonce)?, public_randomness))
     }
 }
 
-/// Signs what the permit allows, and verifies before releasing: a signature made wrongly, by a fault of the machine,
-/// could give the key away.
-fn sign(key: &EotsKey, permit: Permit, scheme: Scheme) -> Result<EotsSignature, SigningError> {
-    let VoteRequest { subject, message, public_randomness } = permit.into_request();
+/// What the records are asked for a vote, and the nonce that signs it.
+fn prepare(key: &EotsKey, subject: &Subject, message: VoteMessage, scheme: Scheme) -> (VoteRequest, Nonce) {
     let chain_id = chain_bytes(&subject.chain_id);
     let nonce = nonce::derive(key.secret(), scheme, chain_id, message.height.to_u64());
+    (VoteRequest { subject: subject.clone(), message, public_randomness: nonce.public() }, nonce)
+}
+
+/// Signs what the permit allows, and verifies before releasing: a signature made wrongly, by a fault of the machine,
+/// could give the key away. The nonce is the one the permit was asked for with; with another it would not verify.
+fn sign(key: &EotsKey, permit: Permit, nonce: Nonce) -> Result<EotsSignature, SigningError> {
+    let VoteRequest { message, public_randomness, .. } = permit.into_request();
     let bytes = message.to_bytes();
     let signature = key.secret().sign(nonce, &bytes)?;
     eots::verify(key.public_key().x_only(), &public_randomness, &bytes, &signature)?;
     Ok(signature)
-}
-
-fn randomness_at(key: &EotsKey, subject: &Subject, scheme: Scheme, height: PosHeight) -> PublicRandomness {
-    nonce::derive(key.secret(), scheme, chain_bytes(&subject.chain_id), height.to_u64()).public()
 }
 
 fn chain_bytes(chain_id: &ChainId) -> &[u8] {

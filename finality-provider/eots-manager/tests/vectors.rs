@@ -241,3 +241,41 @@ fn possession_is_signed_over_the_raw_account_bytes() {
     let key = subject.finality_provider;
     bitcoin::secp256k1::SECP256K1.verify_schnorr(&signature, &message, key.x_only()).unwrap();
 }
+
+#[test]
+fn a_batch_gives_the_signatures_of_single_votes_and_refuses_only_what_conflicts() {
+    let (_one, single, subject) = manager(even());
+    let (_two, batched, _) = manager(even());
+    let messages: Vec<_> = (1..=70).map(|at| vote(at, APP_HASH)).collect();
+    let conflict = VoteMessage { app_hash: [9; 32], ..messages[3] };
+    batched.sign_vote(&subject, conflict).unwrap();
+    let answers = batched.sign_batch(&subject, &messages).unwrap();
+    assert_eq!(answers.len(), messages.len());
+    for (message, answer) in messages.iter().zip(answers) {
+        assert_eq!(answer.height, message.height);
+        match answer.result {
+            Ok(signature) => assert_eq!(signature, single.sign_vote(&subject, *message).unwrap()),
+            Err(SigningError::NotSafe(NotSafe::DoubleSign { recorded, requested, .. })) => {
+                assert_eq!((recorded, requested), (conflict, messages[3]));
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+#[test]
+fn a_batch_of_votes_joins_each_height_with_its_own_randomness_and_proof() {
+    let (_directory, manager, subject) = manager(even());
+    let commitment = manager.sign_commitment(&subject, height(10), 50).unwrap();
+    let range = CommittedRandomness { start_height: height(10), count: 50, root: commitment.root };
+    // Out of order and with gaps: values must be matched by height, not by place.
+    let messages: Vec<_> = [40, 11, 12, 59, 10].map(|at| vote(at, APP_HASH)).to_vec();
+    for answer in manager.vote_batch(&subject, &messages, &range).unwrap() {
+        let vote = answer.result.unwrap();
+        assert_eq!(vote.message.height, answer.height);
+        vote.check(&range).unwrap();
+    }
+    let outside = [vote(30, APP_HASH), vote(60, APP_HASH)];
+    assert!(matches!(manager.vote_batch(&subject, &outside, &range), Err(SigningError::Tree(_))));
+    assert_eq!(manager.records().vote_at(&subject, height(30)), None, "nothing is recorded");
+}

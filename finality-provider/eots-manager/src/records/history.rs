@@ -15,7 +15,7 @@ use btc_staking_protocol::{
     },
     height::PosHeight,
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Votes remembered per key and chain. About two days of ten-second blocks.
 pub const RECENT_HEIGHTS: usize = 20_000;
@@ -31,20 +31,41 @@ pub enum Safe {
     SameAgain,
 }
 
-#[derive(Default)]
+/// How much is remembered, and how much more than that a file may hold before it is compacted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    pub votes: usize,
+    pub commitments: usize,
+    pub slack: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { votes: RECENT_HEIGHTS, commitments: RECENT_COMMITMENTS, slack: 4_096 }
+    }
+}
+
+#[derive(Default, Debug, PartialEq, Eq)]
 struct Track {
     votes: BTreeMap<PosHeight, ([u8; 32], PublicRandomness)>,
     watermark: Option<PosHeight>,
+    high_watermark: Option<PosHeight>,
     commitments: BTreeMap<PosHeight, CommittedRandomness>,
 }
 
 /// Everything the records say that still matters.
-#[derive(Default)]
+#[derive(Default, Debug, PartialEq, Eq)]
 pub struct History {
-    tracks: HashMap<Subject, Track>,
+    tracks: BTreeMap<Subject, Track>,
+    limits: Limits,
 }
 
 impl History {
+    /// Begins empty, remembering this much.
+    pub fn new(limits: Limits) -> Self {
+        Self { tracks: BTreeMap::new(), limits }
+    }
+
     /// Decides whether a vote may be signed.
     ///
     /// # Errors
@@ -68,32 +89,57 @@ impl History {
             }
             return Ok(Safe::SameAgain);
         }
-        match track.watermark {
-            Some(watermark) if requested.height <= watermark => {
-                Err(NotSafe::BelowWatermark { height: requested.height, watermark })
-            }
-            Some(_) | None => Ok(Safe::Fresh),
+        let height = requested.height;
+        if let Some(watermark) = track.watermark.filter(|watermark| height <= *watermark) {
+            return Err(NotSafe::BelowWatermark { height, watermark });
         }
+        if let Some(watermark) = track.high_watermark.filter(|watermark| height > *watermark) {
+            return Err(NotSafe::AboveWatermark { height, watermark });
+        }
+        Ok(Safe::Fresh)
     }
 
     /// Takes in a recorded fact. Facts are taken in the order in which they were recorded.
     pub fn apply(&mut self, subject: &Subject, fact: &Fact) {
-        let track = self.tracks.entry(subject.clone()).or_default();
+        if !self.tracks.contains_key(subject) {
+            self.tracks.insert(subject.clone(), Track::default());
+        }
+        let Some(track) = self.tracks.get_mut(subject) else { return };
         match fact {
             Fact::Vote(message, randomness) => {
                 track.votes.insert(message.height, (message.app_hash, *randomness));
             }
             Fact::Watermark(height) => track.raise(*height),
+            Fact::HighWatermark(height) => {
+                track.high_watermark = Some(*height).filter(|height| height.to_u64() < u64::MAX);
+            }
             Fact::Commitment(range) => {
                 track.commitments.insert(range.start_height, *range);
             }
         }
-        track.forget_old();
+        track.forget_old(self.limits);
+    }
+
+    /// The facts that, taken in by an empty history, give this one again.
+    pub fn summary(&self) -> impl Iterator<Item = (&Subject, Fact)> {
+        self.tracks.iter().flat_map(|(subject, track)| track.facts().map(move |fact| (subject, fact)))
+    }
+
+    /// Whether a file of this many records holds so much that was forgotten that it is worth a new one.
+    pub fn is_worth_compacting(&self, records: u64) -> bool {
+        let live: usize = self.tracks.values().map(Track::size).sum();
+        let live = u64::try_from(live).unwrap_or(u64::MAX);
+        records > live.saturating_add(live / 2).saturating_add(self.limits.slack)
     }
 
     /// The height at or below which nothing new is signed.
     pub fn watermark(&self, subject: &Subject) -> Option<PosHeight> {
         self.tracks.get(subject)?.watermark
+    }
+
+    /// The height above which nothing is signed.
+    pub fn high_watermark(&self, subject: &Subject) -> Option<PosHeight> {
+        self.tracks.get(subject)?.high_watermark
     }
 
     /// The highest height signed, or the watermark if that is higher.
@@ -122,13 +168,27 @@ impl Track {
         self.watermark = self.watermark.max(Some(height));
     }
 
-    fn forget_old(&mut self) {
-        while self.votes.len() > RECENT_HEIGHTS {
+    fn facts(&self) -> impl Iterator<Item = Fact> + '_ {
+        let vote = |(height, (app_hash, randomness)): (&PosHeight, &([u8; 32], PublicRandomness))| {
+            Fact::Vote(VoteMessage { height: *height, app_hash: *app_hash }, *randomness)
+        };
+        let low = self.watermark.map(Fact::Watermark);
+        let high = self.high_watermark.map(Fact::HighWatermark);
+        let commitments = self.commitments.values().copied().map(Fact::Commitment);
+        low.into_iter().chain(high).chain(commitments).chain(self.votes.iter().map(vote))
+    }
+
+    fn size(&self) -> usize {
+        self.votes.len() + self.commitments.len() + 2
+    }
+
+    fn forget_old(&mut self, limits: Limits) {
+        while self.votes.len() > limits.votes {
             if let Some((height, _)) = self.votes.pop_first() {
                 self.raise(height);
             }
         }
-        while self.commitments.len() > RECENT_COMMITMENTS {
+        while self.commitments.len() > limits.commitments {
             self.commitments.pop_first();
         }
     }

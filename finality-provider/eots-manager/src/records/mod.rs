@@ -9,23 +9,27 @@
 //! |---|---|
 //! | `subject` | what is asked: key, chain, vote, range |
 //! | `layout` | the bytes of a record |
-//! | `medium` | the two files, the lock, the order of writes |
+//! | `files` | the file system, the lock |
+//! | `disk` | the order of writes |
+//! | `replay` | what is checked when they are opened |
 //! | `history` | the decision, in memory |
 //! | `not_safe` | every reason to refuse |
 //!
 //! Spec: `crypto.md` 6.1 (anti-slashing store); `finality-provider.md` 9.
 
+mod disk;
+mod files;
 mod history;
 mod layout;
-mod medium;
 mod not_safe;
+mod replay;
 mod subject;
 
 #[cfg(test)]
 mod tests;
 
+pub use files::{ANCHOR_FILE, RECORDS_FILE};
 pub use history::{RECENT_HEIGHTS, Safe};
-pub use medium::{ANCHOR_FILE, RECORDS_FILE};
 pub use not_safe::{NotSafe, OpenError};
 pub use subject::{ChainId, InvalidChainId, MAX_CHAIN_ID_BYTES, Subject, VoteRequest};
 
@@ -33,13 +37,14 @@ use btc_staking_protocol::{
     finality::{randomness::CommittedRandomness, vote::VoteMessage},
     height::PosHeight,
 };
-use history::History;
-use layout::{Fact, Link, Record, SLOT};
-use medium::{Anchor, Disk, Medium};
+use disk::{Disk, Opened, push_record};
+use history::{History, Limits};
+use layout::{Fact, Place, Position};
+use replay::{MAX_WRITE, replay};
 use std::{
-    io::{self, Read},
+    io,
     path::Path,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 /// The right to sign one vote once. Made only by [`SignRecords::check_and_record`], consumed by signing.
@@ -55,10 +60,9 @@ pub struct SignRecords {
 }
 
 struct Inner {
-    medium: Box<dyn Medium>,
+    disk: Disk,
     history: History,
-    count: u64,
-    last: Link,
+    end: Position,
     poisoned: bool,
 }
 
@@ -98,18 +102,15 @@ impl SignRecords {
     /// # Errors
     /// [`OpenError`], each saying what to do.
     pub fn open(directory: &Path) -> Result<Self, OpenError> {
-        let opened = Disk::open(directory)?;
-        let path = opened.disk.path().to_owned();
-        let io_error = |source| OpenError::Io { path: path.clone(), source };
-        let reader = opened.disk.reader().map_err(io_error)?;
-        let replay = replay(reader, &path, layout::link(&opened.header), opened.anchor)?;
-        let mut disk = opened.disk;
-        let end = (replay.count + 1) * SLOT as u64;
-        disk.cut_at(end).map_err(io_error)?;
-        let Replay { history, count, last } = replay;
-        Ok(Self {
-            inner: Mutex::new(Inner { medium: Box::new(disk), history, count, last, poisoned: false }),
-        })
+        Self::open_with(Disk::open(directory)?, Limits::default())
+    }
+
+    fn open_with(opened: Opened, limits: Limits) -> Result<Self, OpenError> {
+        let Opened { mut disk, anchor } = opened;
+        let replay = replay(&disk, anchor, limits)?;
+        disk.cut_at(replay.bytes).map_err(|source| OpenError::Io { path: disk.path().to_owned(), source })?;
+        let inner = Inner { disk, history: replay.history, end: replay.end, poisoned: false };
+        Ok(Self { inner: Mutex::new(inner) })
     }
 
     /// Decides whether a vote may be signed and, if so, makes that durable before it returns.
@@ -119,15 +120,34 @@ impl SignRecords {
     /// # Errors
     /// [`NotSafe`] with the evidence. After an error that [`NotSafe::is_fatal`] the process must stop.
     pub fn check_and_record(&self, request: VoteRequest) -> Result<Permit, NotSafe> {
+        self.check_and_record_batch(vec![request])?.pop().expect("there is one answer to each request")
+    }
+
+    /// Decides for each of many votes whether it may be signed, and makes all that may durable with one sync.
+    ///
+    /// The answers are in the order of the requests, and each is the one that the request would have got alone after
+    /// those before it: the same vote twice is permitted twice, and of two votes for one height the first is.
+    ///
+    /// # Errors
+    /// Only what is fatal; a request that is refused is refused in its place and hinders no other.
+    pub fn check_and_record_batch(
+        &self,
+        requests: Vec<VoteRequest>,
+    ) -> Result<Vec<Result<Permit, NotSafe>>, NotSafe> {
         let mut inner = self.lock()?;
-        let safe = inner.history.check(&request)?;
-        match safe {
-            Safe::SameAgain => {}
-            Safe::Fresh => {
-                inner.record(&request.subject, Fact::Vote(request.message, request.public_randomness))?
+        let (mut answers, mut facts) = (Vec::with_capacity(requests.len()), Vec::new());
+        inner.poisoned = true;
+        for request in requests {
+            let answer = inner.history.check(&request);
+            if matches!(answer, Ok(Safe::Fresh)) {
+                let fact = Fact::Vote(request.message, request.public_randomness);
+                inner.history.apply(&request.subject, &fact);
+                facts.push((request.subject.clone(), fact));
             }
+            answers.push(answer.map(|safe| Permit { request, safe }));
         }
-        Ok(Permit { request, safe })
+        inner.write(&facts)?;
+        Ok(answers)
     }
 
     /// Records that the randomness of a range is about to be committed to, durable on return.
@@ -142,7 +162,7 @@ impl SignRecords {
         if inner.history.commitments(subject).contains(&range) {
             return Ok(());
         }
-        inner.record(subject, Fact::Commitment(range))
+        inner.record(subject, &[Fact::Commitment(range)])
     }
 
     /// Raises the height at or below which nothing new is signed, durable on return. It never falls.
@@ -154,12 +174,54 @@ impl SignRecords {
         if inner.history.watermark(subject) >= Some(height) {
             return Ok(());
         }
-        inner.record(subject, Fact::Watermark(height))
+        inner.record(subject, &[Fact::Watermark(height)])
+    }
+
+    /// Lowers the height above which nothing new is signed, durable on return: what is above belongs to the host the
+    /// key moves to. It never rises but by [`lift_high_watermark`](Self::lift_high_watermark).
+    ///
+    /// # Errors
+    /// [`NotSafe`], always fatal.
+    pub fn record_high_watermark(&self, subject: &Subject, height: PosHeight) -> Result<(), NotSafe> {
+        let mut inner = self.lock()?;
+        if inner.history.high_watermark(subject).is_some_and(|before| before <= height) {
+            return Ok(());
+        }
+        inner.record(subject, &[Fact::HighWatermark(height)])
+    }
+
+    /// Takes a key back that signed elsewhere up to a height, durable on return: the low watermark rises to that
+    /// height, and there is no high one any more.
+    ///
+    /// # Errors
+    /// [`NotSafe`], always fatal.
+    pub fn lift_high_watermark(&self, subject: &Subject, signed_elsewhere: PosHeight) -> Result<(), NotSafe> {
+        let mut inner = self.lock()?;
+        let low = inner.history.watermark(subject).max(Some(signed_elsewhere)).unwrap_or(signed_elsewhere);
+        inner.record(subject, &[Fact::Watermark(low), Fact::HighWatermark(PosHeight::new(u64::MAX))])
+    }
+
+    /// Drops from the file what no decision rests on any more. This happens by itself as well, whenever the file has
+    /// become half again as long as what matters of it.
+    ///
+    /// # Errors
+    /// [`NotSafe`], always fatal.
+    pub fn compact(&self) -> Result<(), NotSafe> {
+        let mut inner = self.lock()?;
+        inner.poisoned = true;
+        inner.compact()?;
+        inner.poisoned = false;
+        Ok(())
     }
 
     /// The height at or below which nothing new is signed; `None` if there is no such height.
     pub fn watermark(&self, subject: &Subject) -> Option<PosHeight> {
         self.read(|history| history.watermark(subject))
+    }
+
+    /// The height above which nothing new is signed; `None` if there is no such height.
+    pub fn high_watermark(&self, subject: &Subject) -> Option<PosHeight> {
+        self.read(|history| history.high_watermark(subject))
     }
 
     /// The highest height ever signed or barred; `None` for a subject without history.
@@ -177,7 +239,7 @@ impl SignRecords {
         self.read(|history| history.commitments(subject))
     }
 
-    fn lock(&self) -> Result<std::sync::MutexGuard<'_, Inner>, NotSafe> {
+    fn lock(&self) -> Result<MutexGuard<'_, Inner>, NotSafe> {
         // A thread that panicked while it held the lock may have written without remembering.
         let inner = self.inner.lock().map_err(|_| NotSafe::Poisoned)?;
         if inner.poisoned { Err(NotSafe::Poisoned) } else { Ok(inner) }
@@ -189,67 +251,37 @@ impl SignRecords {
 }
 
 impl Inner {
-    /// Append, sync, remember, anchor. If any write fails nothing is ever written or signed again: whether the bytes
-    /// are on disk is then unknown, and after a failed `fsync` the kernel may have dropped them.
-    fn record(&mut self, subject: &Subject, fact: Fact) -> Result<(), NotSafe> {
-        let record = Record { sequence: self.count, previous: self.last, subject: subject.clone(), fact };
-        let slot = layout::encode(&record);
-        let anchor = Anchor { count: self.count + 1, last: layout::link(&slot) };
+    fn record(&mut self, subject: &Subject, facts: &[Fact]) -> Result<(), NotSafe> {
         self.poisoned = true;
-        self.medium.append(&slot).map_err(NotSafe::NotDurable)?;
-        self.medium.sync().map_err(NotSafe::NotDurable)?;
-        self.history.apply(subject, &record.fact);
-        self.count = anchor.count;
-        self.last = anchor.last;
-        self.medium.note(anchor).map_err(NotSafe::NotDurable)?;
+        let facts: Vec<_> = facts.iter().map(|fact| (subject.clone(), *fact)).collect();
+        for (subject, fact) in &facts {
+            self.history.apply(subject, fact);
+        }
+        self.write(&facts)
+    }
+
+    /// Makes facts durable that the history holds already. The caller has set `poisoned`, and only success takes it
+    /// back: if any write fails nothing is ever written or signed again, because whether the bytes are on disk is then
+    /// unknown, and after a failed `fsync` the kernel may have dropped them.
+    fn write(&mut self, facts: &[(Subject, Fact)]) -> Result<(), NotSafe> {
+        for facts in facts.chunks(MAX_WRITE) {
+            let (mut slots, mut end) = (Vec::with_capacity(facts.len() * layout::SLOT), self.end);
+            let last = u16::try_from(facts.len() - 1).expect("MAX_WRITE fits, and no chunk is empty");
+            for (before, (subject, fact)) in (0..=last).zip(facts) {
+                end = push_record(&mut slots, end, subject, *fact, Place { before, after: last - before });
+            }
+            self.disk.append(&slots, end).map_err(NotSafe::NotDurable)?;
+            self.end = end;
+        }
+        if self.history.is_worth_compacting(self.disk.records()) {
+            self.compact()?;
+        }
         self.poisoned = false;
         Ok(())
     }
-}
 
-struct Replay {
-    history: History,
-    count: u64,
-    last: Link,
-}
-
-/// Reads every record, checks the chain and that it reaches the anchor.
-fn replay(mut reader: impl Read, path: &Path, header: Link, anchor: Anchor) -> Result<Replay, OpenError> {
-    let mut replay = Replay { history: History::default(), count: 0, last: header };
-    let io_error = |source| OpenError::Io { path: path.to_owned(), source };
-    let mut anchored = anchor.count == 0 && anchor.last == header;
-    while let Some(slot) = read_slot(&mut reader).map_err(io_error)? {
-        if layout::is_torn(&slot) && read_slot(&mut reader).map_err(io_error)?.is_none() {
-            break;
-        }
-        let damaged = |what| OpenError::Damaged { path: path.to_owned(), record: replay.count, what };
-        let record = layout::decode(&slot).map_err(damaged)?;
-        if record.previous != replay.last || record.sequence != replay.count {
-            return Err(damaged("the record does not follow from the one before"));
-        }
-        replay.history.apply(&record.subject, &record.fact);
-        replay.count += 1;
-        replay.last = layout::link(&slot);
-        anchored |= replay.count == anchor.count && replay.last == anchor.last;
+    fn compact(&mut self) -> Result<(), NotSafe> {
+        self.end = self.disk.compact(self.history.summary(), self.end).map_err(NotSafe::NotDurable)?;
+        Ok(())
     }
-    if !anchored {
-        let (expected, found) = (anchor.count, replay.count);
-        return Err(OpenError::RolledBack { path: path.to_owned(), expected, found });
-    }
-    Ok(replay)
-}
-
-/// Reads one whole slot; `None` at the end of the file or when the rest is too short to be a record.
-fn read_slot(reader: &mut impl Read) -> io::Result<Option<[u8; SLOT]>> {
-    let mut slot = [0; SLOT];
-    let mut filled = 0;
-    while filled < SLOT {
-        match reader.read(&mut slot[filled..]) {
-            Ok(0) => return Ok(None),
-            Ok(n) => filled += n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(Some(slot))
 }

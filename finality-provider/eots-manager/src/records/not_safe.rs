@@ -43,6 +43,18 @@ pub enum NotSafe {
         /// Lowest height that is still refused from above.
         watermark: PosHeight,
     },
+    /// The height is above the one up to which this key signs here.
+    #[error(
+        "height {} is above the high watermark {}, from which on this key signs elsewhere; \
+         lift it here once it is known what was signed there",
+        height.to_u64(), watermark.to_u64()
+    )]
+    AboveWatermark {
+        /// What was asked for.
+        height: PosHeight,
+        /// Highest height that is signed.
+        watermark: PosHeight,
+    },
     /// The record could not be made durable. The process must stop; restart it once the disk is well.
     #[error(
         "the sign record could not be made durable, stop this process and mend the disk before starting again"
@@ -58,7 +70,10 @@ impl NotSafe {
     pub fn is_fatal(&self) -> bool {
         match self {
             Self::NotDurable(_) | Self::Poisoned => true,
-            Self::DoubleSign { .. } | Self::OtherRandomness { .. } | Self::BelowWatermark { .. } => false,
+            Self::DoubleSign { .. }
+            | Self::OtherRandomness { .. }
+            | Self::BelowWatermark { .. }
+            | Self::AboveWatermark { .. } => false,
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The records under edits, truncation, torn writes, failing disks and racing threads.
 
-use super::{layout::SLOT, medium::Medium, *};
+use super::{
+    layout::{Record, SLOT},
+    *,
+};
 use btc_staking_protocol::{finality::vote::PublicRandomness, keys::FinalityProviderPublicKey};
 use proptest::prelude::*;
 use std::{
@@ -134,7 +137,7 @@ fn commitments_come_back_after_a_restart() {
 
 #[test]
 fn forgetting_old_votes_only_ever_refuses_more() {
-    let mut history = History::default();
+    let mut history = History::new(Limits::default());
     let kept = RECENT_HEIGHTS as u64;
     for height in 1..=kept + 3 {
         let request = vote(height, 1);
@@ -292,90 +295,44 @@ fn a_last_record_whose_bytes_never_arrived_is_cut() {
     assert_eq!(fs::metadata(&path).unwrap().len(), 3 * SLOT as u64);
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Fault {
-    Append { written: usize },
-    Sync,
-    Note,
-}
-
-/// Writes to the real files until its turn comes, then fails as told.
-struct Failing {
-    disk: Disk,
-    fault: Fault,
-    writes_left: u32,
-}
-
-impl Failing {
-    fn due(&self) -> bool {
-        self.writes_left == 0
+#[test]
+fn a_batch_is_answered_one_by_one_and_no_member_hinders_another() {
+    let (directory, records) = fresh();
+    let _ = records.check_and_record(vote(5, 1)).unwrap();
+    records.record_watermark(&subject(), PosHeight::new(2)).unwrap();
+    let before = fs::metadata(files(&directory).0).unwrap().len();
+    let requests = [vote(2, 1), vote(5, 2), vote(5, 1), vote(7, 1), vote(7, 1), vote(7, 2), vote(6, 1)];
+    let answers = records.check_and_record_batch(requests.to_vec()).unwrap();
+    let safe: Vec<_> = answers.iter().map(|answer| answer.as_ref().ok().map(Permit::safe)).collect();
+    let (fresh, same) = (Some(Safe::Fresh), Some(Safe::SameAgain));
+    assert_eq!(safe, [None, None, same, fresh, same, None, fresh]);
+    assert!(matches!(answers[0], Err(NotSafe::BelowWatermark { .. })));
+    for (index, height) in [(1, 5), (5, 7)] {
+        let Err(NotSafe::DoubleSign { recorded, requested, .. }) = &answers[index] else { panic!("{index}") };
+        assert_eq!((recorded, requested), (&vote(height, 1).message, &vote(height, 2).message));
     }
-}
-
-fn no_space() -> io::Error {
-    io::Error::from(io::ErrorKind::StorageFull)
-}
-
-impl Medium for Failing {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self.fault {
-            Fault::Append { written } if self.due() => {
-                self.disk.append(&bytes[..written])?;
-                Err(no_space())
-            }
-            Fault::Append { .. } | Fault::Sync | Fault::Note => self.disk.append(bytes),
-        }
-    }
-    fn sync(&mut self) -> io::Result<()> {
-        match self.fault {
-            Fault::Sync if self.due() => Err(io::Error::from_raw_os_error(5)),
-            Fault::Sync | Fault::Append { .. } | Fault::Note => self.disk.sync(),
-        }
-    }
-    fn note(&mut self, anchor: Anchor) -> io::Result<()> {
-        match self.fault {
-            Fault::Note if self.due() => Err(no_space()),
-            Fault::Note | Fault::Append { .. } | Fault::Sync => {
-                self.writes_left = self.writes_left.saturating_sub(1);
-                self.disk.note(anchor)
-            }
-        }
-    }
-}
-
-fn open_failing(directory: &Path, fault: Fault, good_writes: u32) -> SignRecords {
-    let mut opened = Disk::open(directory).unwrap();
-    let last = layout::link(&opened.header);
-    opened.disk.cut_at(SLOT as u64).unwrap();
-    let medium = Failing { disk: opened.disk, fault, writes_left: good_writes };
-    let inner =
-        Inner { medium: Box::new(medium), history: History::default(), count: 0, last, poisoned: false };
-    SignRecords { inner: Mutex::new(inner) }
+    assert_eq!(fs::metadata(files(&directory).0).unwrap().len(), before + 2 * SLOT as u64);
+    drop(records);
+    let records = SignRecords::open(directory.path()).unwrap();
+    assert!(is_recorded(&records, 7, 1) && is_recorded(&records, 6, 1));
 }
 
 #[test]
-fn a_failing_disk_stops_the_signer_and_what_it_leaves_opens_cleanly() {
-    let torn = (0..=SLOT).map(|written| Fault::Append { written });
-    for fault in torn.chain([Fault::Sync, Fault::Note]) {
-        let directory = tempfile::tempdir().unwrap();
-        SignRecords::create(directory.path()).unwrap();
-        let records = open_failing(directory.path(), fault, 2);
-        let mut released = HashMap::new();
-        for height in 1..=4 {
-            match records.check_and_record(vote(height, 1)) {
-                Ok(permit) => {
-                    released.insert(height, permit.request().message);
-                }
-                Err(error) => assert!(error.is_fatal() && height >= 3, "{fault:?}: {error}"),
-            }
-        }
-        assert_eq!(released.len(), 2, "{fault:?}: nothing is released from the failed write on");
-        drop(records);
-        let records = SignRecords::open(directory.path()).unwrap_or_else(|e| panic!("{fault:?}: {e}"));
-        for (height, message) in released {
-            assert_eq!(records.vote_at(&subject(), PosHeight::new(height)), Some(message), "{fault:?}");
-        }
-    }
+fn nothing_new_is_signed_above_the_high_watermark_until_the_key_is_taken_back() {
+    let (directory, records) = fresh();
+    let _ = records.check_and_record(vote(12, 1)).unwrap();
+    records.record_high_watermark(&subject(), PosHeight::new(10)).unwrap();
+    records.record_high_watermark(&subject(), PosHeight::new(11)).unwrap(); // it never rises
+    drop(records);
+    let records = SignRecords::open(directory.path()).unwrap();
+    assert_eq!(records.high_watermark(&subject()), Some(PosHeight::new(10)));
+    let refused = records.check_and_record(vote(11, 1)).err().unwrap();
+    assert!(matches!(refused, NotSafe::AboveWatermark { .. }), "{refused}");
+    assert_eq!(records.check_and_record(vote(12, 1)).unwrap().safe(), Safe::SameAgain);
+    assert_eq!(records.check_and_record(vote(10, 1)).unwrap().safe(), Safe::Fresh);
+    records.lift_high_watermark(&subject(), PosHeight::new(20)).unwrap();
+    assert!(matches!(records.check_and_record(vote(20, 1)), Err(NotSafe::BelowWatermark { .. })));
+    assert_eq!(records.check_and_record(vote(21, 1)).unwrap().safe(), Safe::Fresh);
 }
 
 #[test]
@@ -453,7 +410,7 @@ proptest! {
     #[test]
     fn a_record_has_one_encoding(
         height: u64, count: u64, hash: [u8; 32], randomness: [u8; 32], sequence: u64, previous: [u8; 32],
-        kind in 0..3, chain_id in "[ -~]{1,62}",
+        kind in 0..4, before: u16, after: u16, chain_id in "[ -~]{1,62}",
     ) {
         let fact = match kind {
             0 => Fact::Vote(
@@ -461,9 +418,10 @@ proptest! {
                 PublicRandomness::from_bytes(randomness),
             ),
             1 => Fact::Commitment(CommittedRandomness { start_height: PosHeight::new(height), count, root: hash }),
-            _ => Fact::Watermark(PosHeight::new(height)),
+            2 => Fact::Watermark(PosHeight::new(height)),
+            _ => Fact::HighWatermark(PosHeight::new(height)),
         };
-        let record = Record { sequence, previous, subject: subject_of(KEY, &chain_id), fact };
-        prop_assert_eq!(layout::decode(&layout::encode(&record)), Ok(record));
+        let record = Record { sequence, previous, subject: subject_of(KEY, &chain_id), fact, place: layout::Place { before, after } };
+        prop_assert_eq!(layout::Decoder::default().decode(&layout::encode(&record)), Ok(record));
     }
 }

@@ -21,6 +21,7 @@ pub async fn violate(case: &str, w: &World, f: &Fixture) -> Option<Outcome> {
             MsgAddCovenantSigs { pk, ..good }
         }
         "cov_twice" => f.pending.covenant_sigs(0),
+        "cov_expired" => f.expired.covenant_sigs(4),
         "cov_unbonded" => f.unbonded.covenant_sigs(4),
         "cov_two_slashing_sigs" => {
             let twice = [good.slashing_tx_sigs.clone(), good.slashing_tx_sigs.clone()].concat();

@@ -19,6 +19,7 @@ pub struct Fixture {
     pub verified: Stake,
     pub active: Stake,
     pub unbonded: Stake,
+    pub expired: Stake,
     /// On Bitcoin at height 1, below the first params version.
     pub early: Stake,
     /// At index 0 of its block.
@@ -87,6 +88,9 @@ impl Fixture {
         w.verified(&verified).await;
         w.activate(&active).await;
         w.activate(&unbonded).await;
+        let expired = Stake::new(&params, "expired", one.public(), 10);
+        w.activate(&expired).await;
+        w.mine(3, &[]).await;
         let spend = unbonded.unbonding_tx();
         let spent_at = w.mine(1, &[&spend]).await;
         let report = unbonded.report(&spend, &w.bitcoin.prove(spent_at, &spend));
@@ -109,6 +113,7 @@ impl Fixture {
             verified,
             active,
             unbonded,
+            expired,
             early,
             coinbase,
             deep,

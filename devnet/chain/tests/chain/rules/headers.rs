@@ -5,7 +5,7 @@ use crate::support::{
     World, address,
     bitcoin::{Bitcoin, next_header, solve, unknown_hash},
 };
-use bitcoin::{Txid, block::Header, consensus::serialize, hashes::Hash};
+use bitcoin::{CompactTarget, Txid, block::Header, consensus::serialize, hashes::Hash};
 use btc_staking_babylon::proto::btclightclient::MsgInsertHeaders;
 
 fn message(headers: &[Header]) -> MsgInsertHeaders {
@@ -41,6 +41,18 @@ pub async fn violate(case: &str, w: &World) -> Option<Outcome> {
         "headers_extend_with_old_time" => {
             let mut header = child(&tip);
             header.time = w.bitcoin.header(1).time;
+            solve(&mut header);
+            insert(w, &[header]).await
+        }
+        "headers_extend_with_other_bits" => {
+            let mut header = child(&tip);
+            header.bits = CompactTarget::from_consensus(0x207f_fffe);
+            solve(&mut header);
+            insert(w, &[header]).await
+        }
+        "headers_fork_with_other_bits" => {
+            let mut header = child(&below);
+            header.bits = CompactTarget::from_consensus(0x207f_fffe);
             solve(&mut header);
             insert(w, &[header]).await
         }

@@ -38,6 +38,15 @@ pub async fn violate(case: &str, w: &mut World, f: &Fixture) -> Option<Outcome> 
             prove(w, f.verified.inclusion(&proof)).await
         }
         "inc_wrong_path" => prove(w, good).await,
+        "inc_coinbase" => {
+            let stake = Stake::new(&w.params, "proven in front", f.one.public(), 1000);
+            w.verified(&stake).await;
+            let header = w.bitcoin.mine_at_front(stake.tx());
+            w.report(&[header]).await.unwrap();
+            let height = w.bitcoin.tip_height();
+            w.mine(2, &[]).await;
+            prove(w, stake.inclusion(&w.bitcoin.prove(height, stake.tx()))).await
+        }
         "inc_not_deep" => {
             let stake = Stake::new(&w.params, "shallow", f.one.public(), 1000);
             w.verified(&stake).await;

@@ -4,14 +4,20 @@
 //! must come back. Each case has a function of the same name in the file of its section; a case without one, or one
 //! without a case, fails the test.
 
+pub mod catalogue;
 mod checkpoints;
+mod closed;
+mod commission;
 mod covenant;
+mod expansions;
 pub mod fixture;
 mod governance;
 mod grants;
 mod headers;
 mod inclusion;
 mod jail;
+mod possession;
+mod presigned;
 mod providers;
 mod randomness;
 mod registration;
@@ -23,6 +29,9 @@ mod votes;
 
 use super::support::{Refused, TestNode, World, any};
 pub use checkpoints::genesis_of_checkpoints;
+pub use closed::{break_all as answers_about_lists, genesis_of_lists};
+pub use commission::{break_all as answers_about_commissions, genesis_of_commissions};
+pub use expansions::{break_all as answers_about_expansions, genesis_of_expansions};
 pub use fixture::{Fixture, genesis_of_rules};
 pub use jail::genesis_of_jail;
 use prost::{Message, Name};
@@ -56,6 +65,12 @@ struct Rule {
     /// Whether a chain with native staking answers otherwise, so that no other node is asked.
     #[serde(default)]
     embedded_only: bool,
+    /// Story that breaks it, on a chain of its own.
+    #[serde(default)]
+    story: String,
+    /// Other checks that it breaks as well, where one thing stands in two tables: section and row.
+    #[serde(default)]
+    also: Vec<String>,
 }
 
 fn table() -> Vec<Rule> {
@@ -88,6 +103,12 @@ async fn break_rule(case: &str, w: &mut World, f: &Fixture) -> Option<Outcome> {
         return Some(outcome);
     }
     if let Some(outcome) = registration::violate(case, w, f).await {
+        return Some(outcome);
+    }
+    if let Some(outcome) = possession::violate(case, w, f).await {
+        return Some(outcome);
+    }
+    if let Some(outcome) = presigned::violate(case, w, f).await {
         return Some(outcome);
     }
     if let Some(outcome) = terms::violate(case, w, f).await {
@@ -143,8 +164,12 @@ impl Rule {
 /// Breaks every rule of the table but those about jail, checkpoints and the authority, on a chain of
 /// [`genesis_of_rules`].
 pub async fn answers(w: &mut World, f: &Fixture) -> Vec<Answer> {
-    let elsewhere =
-        |rule: &Rule| rule.is_about_jail() || rule.is_about_checkpoints() || rule.is_about_authority();
+    let elsewhere = |rule: &Rule| {
+        rule.is_about_jail()
+            || rule.is_about_checkpoints()
+            || rule.is_about_authority()
+            || !rule.story.is_empty()
+    };
     answers_to(w, f, |rule| !elsewhere(rule)).await
 }
 
@@ -185,6 +210,13 @@ pub fn wrong(answers: &[Answer]) -> Vec<String> {
         }
     };
     answers.iter().filter_map(judge).collect()
+}
+
+/// Cases of a story that it did not come to.
+pub fn left_out(story: &str, answers: &[Answer]) -> Vec<String> {
+    let told = |case: &str| answers.iter().any(|answer| answer.case == case);
+    let of_story = table().into_iter().filter(|rule| rule.story == story && !told(&rule.case));
+    of_story.map(|rule| rule.case).collect()
 }
 
 /// Names of all cases, in the order of the table.

@@ -75,7 +75,9 @@ fn registration(case: &str, f: &Fixture) -> Option<MsgCreateFinalityProvider> {
         "fp_negative_change" => MsgCreateFinalityProvider { commission: rates(HALF, HALF, "-1"), ..good },
         "fp_change_over_max" => MsgCreateFinalityProvider { commission: rates(HALF, HALF, OVER_ONE), ..good },
         "fp_no_description" => MsgCreateFinalityProvider { description: None, ..good },
+        "fp_no_moniker" => MsgCreateFinalityProvider { description: described(""), ..good },
         "fp_long_moniker" => MsgCreateFinalityProvider { description: described(&"x".repeat(71)), ..good },
+        "fp_no_key" => MsgCreateFinalityProvider { btc_pk: vec![], ..good },
         "fp_key_off_curve" => MsgCreateFinalityProvider { btc_pk: vec![0xff; 32], ..good },
         "fp_key_of_31_bytes" => MsgCreateFinalityProvider { btc_pk: vec![1; 31], ..good },
         "fp_no_possession" => MsgCreateFinalityProvider { pop: None, ..good },
@@ -108,6 +110,8 @@ fn edition(case: &str, f: &Fixture) -> Option<(&'static str, MsgEditFinalityProv
         "edit_negative" => edit(f, Some("-1")),
         "edit_over_one" => edit(f, Some(OVER_ONE)),
         "edit_no_moniker" => MsgEditFinalityProvider { description: described(""), ..good },
+        "edit_no_description" => MsgEditFinalityProvider { description: None, ..good },
+        "edit_long_moniker" => MsgEditFinalityProvider { description: described(&"x".repeat(71)), ..good },
         "edit_short_key" => MsgEditFinalityProvider { btc_pk: vec![1; 31], ..good },
         "edit_unknown" => {
             let btc_pk = Provider::new("other", 2, 10).public().to_bytes().to_vec();

@@ -4,7 +4,7 @@ use super::{Outcome, fixture::Fixture, refuse};
 use crate::support::{GAS, World, account, address, any, provider::Provider, stake::Stake};
 use btc_staking_babylon::{
     convert::proof::encode_inclusion,
-    proto::btcstaking::{InclusionProof as ProofMessage, MsgCreateBTCDelegation},
+    proto::btcstaking::{InclusionProof as ProofMessage, MsgCreateBTCDelegation, ProofOfPossessionBTC},
     tx::{AccountState, GasAndFee, sign_tx},
 };
 use btc_staking_protocol::inclusion::InclusionProof;
@@ -105,9 +105,18 @@ fn malformed(case: &str, w: &World, f: &Fixture) -> Option<MsgCreateBTCDelegatio
         "parse_proof_without_bytes" => with_proof(ProofMessage { proof: vec![], ..proof }),
         "parse_staking_tx" => MsgCreateBTCDelegation { staking_tx: vec![1, 2, 3], ..good },
         "parse_unbonding_tx" => MsgCreateBTCDelegation { unbonding_tx: vec![], ..good },
+        "parse_slashing_tx" => MsgCreateBTCDelegation { slashing_tx: vec![1, 2, 3], ..good },
+        "parse_unbonding_slashing_tx" => {
+            MsgCreateBTCDelegation { unbonding_slashing_tx: vec![1, 2, 3], ..good }
+        }
         "parse_no_slashing_tx" => MsgCreateBTCDelegation { slashing_tx: vec![], ..good },
         "parse_unbonding_time" => MsgCreateBTCDelegation { unbonding_time: 65_536, ..good },
         "parse_staking_time" => MsgCreateBTCDelegation { staking_time: 65_536, ..good },
+        "parse_possession" => {
+            let pop = good.pop.clone().map(|pop| ProofOfPossessionBTC { btc_sig: vec![1; 63], ..pop });
+            MsgCreateBTCDelegation { pop, ..good }
+        }
+        "parse_staker_off_curve" => MsgCreateBTCDelegation { btc_pk: vec![0xff; 32], ..good },
         "parse_no_possession" => MsgCreateBTCDelegation { pop: None, ..good },
         "parse_slashing_signature" => MsgCreateBTCDelegation { delegator_slashing_sig: vec![1; 63], ..good },
         "parse_unbonding_signature" => {

@@ -9,12 +9,18 @@ use super::{
 };
 use crate::support::{
     World,
-    stake::{AMOUNT, Stake, funding_tx},
+    stake::{AMOUNT, Stake, funding_tx, possession},
 };
 use bitcoin::{
-    Amount, OutPoint, ScriptBuf, Transaction, Txid, consensus::serialize, hashes::Hash, transaction::Version,
+    Amount, OutPoint, ScriptBuf, Transaction, Txid,
+    consensus::serialize,
+    hashes::{Hash, sha256},
+    transaction::Version,
 };
-use btc_staking_babylon::proto::btcstaking::MsgCreateBTCDelegation;
+use btc_staking_babylon::{
+    convert::possession::encode_possession, proto::btcstaking::MsgCreateBTCDelegation,
+};
+use btc_staking_crypto::key::SigningKey;
 use btc_staking_protocol::{
     height::Timelock,
     keys::FinalityProviderPublicKey,
@@ -47,6 +53,11 @@ fn by_params(case: &str, w: &World, f: &Fixture) -> Option<MsgCreateBTCDelegatio
             planned(w, f, 1000, |p| p.unbonding_time = Timelock::from_blocks(6).unwrap())
         }
         "terms_staking_time" => planned(w, f, 9, |p| p.min_staking_time = Timelock::from_blocks(9).unwrap()),
+        "terms_small_value" => {
+            let smaller = altered(&w.params, |p| p.min_staking_value = sat(9_999));
+            let stake = Stake::of("staker", &smaller, "terms", f.one.public(), (9_999, 1000));
+            stake.registration(None)
+        }
         "terms_slashing_script" => planned(w, f, 1000, |p| {
             p.slashing_script = ScriptBuf::from_bytes(vec![0x6a, 0x01, 0x01]);
         }),
@@ -66,10 +77,16 @@ fn by_hand(case: &str, w: &World, f: &Fixture) -> Option<MsgCreateBTCDelegation>
             // The staker's key named as its provider: registered under that key nowhere, so the key of provider 1 stakes.
             let key = f.one.public();
             let btc_pk = key.to_bytes().to_vec();
-            let pop = btc_staking_babylon::convert::possession::encode_possession(
-                &crate::support::stake::possession(f.one.key.signing_key(), "staker"),
-            );
-            MsgCreateBTCDelegation { btc_pk, pop: Some(pop), ..good }
+            let pop = Some(encode_possession(&possession(f.one.key.signing_key(), "staker")));
+            MsgCreateBTCDelegation { btc_pk, pop, ..good }
+        }
+        "terms_staker_is_member" => {
+            let first = sha256::Hash::hash(&[0]).to_byte_array();
+            let member = SigningKey::from_bytes(&first).unwrap();
+            let pop = Some(encode_possession(&possession(&member, "staker")));
+            let btc_pk = member.public_key().serialize().to_vec();
+            assert!(w.params.covenant_committee.keys().iter().any(|key| key.to_bytes()[..] == btc_pk));
+            MsgCreateBTCDelegation { btc_pk, pop, ..good }
         }
         "terms_no_staking_output" => {
             let mut tx = stake.tx().clone();

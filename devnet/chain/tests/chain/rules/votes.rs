@@ -26,6 +26,7 @@ pub async fn violate(case: &str, w: &World, f: &Fixture) -> Option<Outcome> {
             let message = MsgAddFinalitySig { signer: "bbn1nobody".into(), ..good };
             return Some(refuse(w, "provider-1", &message).await);
         }
+        "vote_no_key" => MsgAddFinalitySig { fp_btc_pk: vec![], ..good },
         "vote_no_randomness" => MsgAddFinalitySig { pub_rand: vec![], ..good },
         "vote_no_proof" => MsgAddFinalitySig { proof: None, ..good },
         "vote_no_signature" => MsgAddFinalitySig { finality_sig: vec![], ..good },

@@ -2,6 +2,7 @@
 
 pub mod bitcoin;
 pub mod by_hand;
+pub mod child;
 pub mod provider;
 pub mod set_clock;
 pub mod stake;

@@ -36,7 +36,9 @@ pub fn of(shown: &str) -> String {
 
 fn text_kind(text: &str) -> String {
     let inner = text.trim_matches('"');
-    let hex = inner.len() >= 8 && inner.len().is_multiple_of(2) && inner.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let hex = inner.len() >= 8
+        && inner.len().is_multiple_of(2)
+        && inner.bytes().all(|byte| byte.is_ascii_hexdigit());
     if hex {
         return if inner.len() == 64 { "<hash>".to_owned() } else { "<hex>".to_owned() };
     }

@@ -10,6 +10,7 @@
 //! | [`keyfiles`] | the same at rest, sealed |
 //! | [`records`] | what was signed, on disk, checked at every start |
 //! | [`legacy`] | readers for what the Go manager left on disk |
+//! | [`takeover`] | keys and history of the Go manager, taken over |
 //! | [`manager`] | [`EotsManager`](manager::EotsManager): votes, randomness commitments, proofs, possession |
 //!
 //! Spec: `crypto.md` 2, 5, 6.
@@ -19,6 +20,7 @@ pub mod keys;
 pub mod legacy;
 pub mod manager;
 pub mod records;
+pub mod takeover;
 mod trees;
 
 pub use trees::TreeError;

@@ -5,12 +5,14 @@
 //! | `config` | prints a complete configuration file |
 //! | `init` | creates the data directory with empty sign records |
 //! | `keys` | makes, imports and shows keys |
+//! | `eots migrate` | takes keys and sign records over from the Go manager |
 //! | `register` | registers a provider on the chain |
 //! | `start` | votes until SIGTERM |
 //! | `status` | asks the running daemon what each provider is doing |
 //! | `unjail` | ends a jailing |
 
 mod chain;
+mod eots;
 mod keys;
 mod start;
 
@@ -77,6 +79,11 @@ enum Command {
         #[command(subcommand)]
         command: keys::Keys,
     },
+    /// EOTS keys and sign records as they move between machines and programs.
+    Eots {
+        #[command(subcommand)]
+        command: Box<eots::Eots>,
+    },
     /// Register a finality provider on the chain; does nothing if it is registered already.
     Register(chain::Registration),
     /// Vote until SIGTERM.
@@ -104,6 +111,7 @@ fn run(cli: Cli, output: Output, connector: Arc<dyn Connector>) -> Result<(), Fa
         Command::Config => Ok(()),
         Command::Init => init(&config, output),
         Command::Keys { command } => keys::run(command, &config, &cli.passphrase, output, &*connector),
+        Command::Eots { command } => eots::run(&command, &config, &cli.passphrase, output),
         Command::Register(registration) => {
             block_on(chain::register(registration, &config, &cli.passphrase, output, &*connector))
         }

@@ -12,14 +12,22 @@
 //! | [`legacy`] | readers for what the Go manager left on disk |
 //! | [`takeover`] | keys and history of the Go manager, taken over |
 //! | [`manager`] | [`EotsManager`](manager::EotsManager): votes, randomness commitments, proofs, possession |
+//! | [`service`] | the methods that other processes may call, and what each answers |
+//! | [`channel`] | who may call: the Unix socket's owner, or the holder of a secret |
+//! | [`grpc`] | the server and the client |
+//! | [`cli`] | the `eots-manager` program |
 //!
 //! Spec: `crypto.md` 2, 5, 6.
 
+pub mod channel;
+pub mod cli;
+pub mod grpc;
 pub mod keyfiles;
 pub mod keys;
 pub mod legacy;
 pub mod manager;
 pub mod records;
+pub mod service;
 pub mod takeover;
 mod trees;
 

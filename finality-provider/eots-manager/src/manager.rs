@@ -1,12 +1,13 @@
 //! The signer: the only code that ever touches an EOTS secret after its key file was opened.
 //!
-//! There is no way to have an arbitrary message signed. A vote is signed under a [`Permit`], so only once its record is
+//! There is no way to have an arbitrary message signed as a vote is. A vote is signed under a [`Permit`], so only once its record is
 //! durable; a randomness commitment and a proof of possession have messages of their own, built here, which no vote can
 //! equal.
 //!
 //! Spec: `crypto.md` 2, 4.2, 5.1, 6.
 
 mod batch;
+mod served;
 
 pub use batch::BatchAnswer;
 
@@ -28,12 +29,13 @@ use btc_staking_protocol::{
     keys::{AccountAddress, FinalityProviderPublicKey},
     possession::ProofOfPossession,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 use thiserror::Error;
 
 /// Keys, their sign records and their randomness.
 pub struct EotsManager {
-    keys: BTreeMap<FinalityProviderPublicKey, EotsKey>,
+    /// A locked key is an empty cell.
+    keys: BTreeMap<FinalityProviderPublicKey, OnceLock<EotsKey>>,
     records: SignRecords,
     trees: Trees,
 }
@@ -72,13 +74,13 @@ impl SigningError {
 impl EotsManager {
     /// Takes keys and their records. A key given twice is kept once.
     pub fn new(records: SignRecords, keys: impl IntoIterator<Item = EotsKey>) -> Self {
-        let keys = keys.into_iter().map(|key| (key.public_key(), key)).collect();
+        let keys = keys.into_iter().map(|key| (key.public_key(), OnceLock::from(key))).collect();
         Self { keys, records, trees: Trees::default() }
     }
 
     /// The public keys of all loaded keys, ascending.
     pub fn public_keys(&self) -> Vec<FinalityProviderPublicKey> {
-        self.keys.keys().copied().collect()
+        self.keys.iter().filter(|(_, key)| key.get().is_some()).map(|(public, _)| *public).collect()
     }
 
     /// The sign records, to ask what was signed and to raise a watermark.
@@ -193,7 +195,7 @@ impl EotsManager {
     }
 
     fn key(&self, public: &FinalityProviderPublicKey) -> Result<&EotsKey, SigningError> {
-        self.keys.get(public).ok_or(SigningError::UnknownKey(*public))
+        self.keys.get(public).and_then(OnceLock::get).ok_or(SigningError::UnknownKey(*public))
     }
 
     fn sign_with(

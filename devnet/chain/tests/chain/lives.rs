@@ -1,10 +1,12 @@
 //! Lives of stakes and of their expansions, on the embedded chain.
 
 use crate::{
-    expansion::{Child, expand_by, expect, live, send},
+    expansion::{expect, live, send},
     stakes,
     support::{
-        Refused, World, covenant_message, genesis,
+        Refused, World,
+        child::Child,
+        covenant, covenant_message, genesis,
         provider::Provider,
         stake::{AMOUNT, Stake},
     },
@@ -58,7 +60,7 @@ async fn change_owner(rules: RuleSet) -> (World, Stake, Child, Result<(), Refuse
     world.register(&one).await;
     let parent = Stake::new(&world.params, "parent", one.public(), 1000);
     world.activate(&parent).await;
-    let child = expand_by("another owner", &world, &parent, &one, AMOUNT + 50_000);
+    let child = Child::new(&world.params, "another owner", &parent, one.public(), AMOUNT + 50_000);
     let outcome = send(&world, &child.message()).await;
     (world, parent, child, outcome)
 }
@@ -68,7 +70,7 @@ async fn released_rules_let_an_expansion_with_another_staker_key_reach_quorum() 
     let (world, parent, child, outcome) = change_owner(RuleSet::Released).await;
     outcome.unwrap();
     for i in 0..3 {
-        world.must("covenant", &covenant_message(&child.covenant_set(&world, &parent, i))).await;
+        world.must("covenant", &covenant_message(&child.covenant_set(&parent, &covenant()[i]))).await;
     }
     assert_eq!(world.status(child.txid()).await, "VERIFIED");
     world.stop().await;

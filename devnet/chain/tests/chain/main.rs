@@ -8,6 +8,7 @@ mod grpc;
 mod guarded;
 mod life;
 mod lives;
+mod model;
 mod node;
 mod rewards;
 mod rpc;

@@ -172,6 +172,10 @@ impl Client {
     /// # Errors
     /// The server's status.
     pub async fn call(&self, method: Method, body: Vec<u8>) -> Result<Vec<u8>, Status> {
+        if body.len() > MAX_MESSAGE {
+            let why = format!("the request has {} bytes, at most {MAX_MESSAGE} are sent", body.len());
+            return Err(Status::resource_exhausted(why));
+        }
         if method != Method::Ping && self.needs_session() {
             self.send(Method::Ping, Vec::new()).await?;
         }

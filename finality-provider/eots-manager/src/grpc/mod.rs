@@ -109,10 +109,8 @@ async fn answer(State(entrance): State<Entrance>, request: HttpRequest) -> HttpR
         grpc.unary(handler, request).await.map(Body::new)
     };
     let mut response = tokio::time::timeout(DEADLINE, handled).await.unwrap_or_else(|_| late());
-    if let Some((name, value)) = announcement {
-        if let Ok(value) = value.parse() {
-            response.headers_mut().insert(name, value);
-        }
+    if let Some((name, value)) = announcement.and_then(|(name, text)| Some((name, text.parse().ok()?))) {
+        response.headers_mut().insert(name, value);
     }
     response
 }

@@ -126,6 +126,8 @@ pub struct Facts {
     pub next_final: u64,
     tip_at_end: BTreeMap<u64, u32>,
     last_final_epoch: u64,
+    /// Stakes that were spent while they counted.
+    pub spent: usize,
 }
 
 fn epoch_of(height: u64) -> u64 {
@@ -295,7 +297,11 @@ impl Facts {
             Said::Prove { stake, place } => {
                 self.stakes.get_mut(stake).unwrap().start = Some(place.height);
             }
-            Said::Spend { stake, .. } => self.stakes.get_mut(stake).unwrap().unbonded = true,
+            Said::Spend { stake, .. } => {
+                let stake = self.stakes.get_mut(stake).unwrap();
+                self.spent += usize::from(stake.power(tip) > 0);
+                stake.unbonded = true;
+            }
             Said::Vote { provider, height, fork } => self.vote(*provider, *height, *fork),
             Said::Unjail { provider } => self.providers[*provider].jailed_until = None,
             Said::Show { provider } => self.slash(*provider),
@@ -380,5 +386,14 @@ impl Facts {
                 provider.missed.clear();
             }
         }
+    }
+
+    /// Providers that were slashed while they had power.
+    pub fn fallen(&self) -> usize {
+        let had_power = |(number, provider): &(usize, &Provider)| {
+            let table = provider.slashed_at.and_then(|at| self.tables.get(&at));
+            table.is_some_and(|table| table.contains_key(number))
+        };
+        self.providers.iter().enumerate().filter(had_power).count()
     }
 }

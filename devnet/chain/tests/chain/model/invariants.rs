@@ -7,15 +7,18 @@ use super::{
     facts::Facts,
     moves::{Players, labels},
 };
-use bitcoin::hashes::{Hash, sha256};
+use bitcoin::{
+    consensus::encode::serialize_hex,
+    hashes::{Hash, sha256},
+};
 use btc_staking_babylon::proto::{
     Coin, QueryBalanceRequest, QuerySupplyOfRequest,
-    btcstaking::{QueryBTCDelegationRequest, QueryFinalityProviderRequest},
+    btcstaking::{QueryBTCDelegationRequest, QueryBTCDelegationsRequest, QueryFinalityProviderRequest},
     finality::{QueryActiveFinalityProvidersAtHeightRequest, QueryBlockRequest},
     incentive::QueryRewardGaugesRequest,
 };
 use btc_staking_protocol::keys::AccountAddress;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Accounts of the modules that hold coins.
 const MODULES: [&str; 6] = ["fee_collector", "distribution", "incentive", "costaking", "mint", "gov"];
@@ -26,12 +29,13 @@ const WINDOW: u64 = 25;
 pub fn check(chain: &Chain, facts: &Facts, players: &Players, seen: &mut Seen) {
     check_power(chain, facts, seen);
     check_status(chain, facts, players);
+    check_lists(chain, facts, players);
     check_finality(chain, facts);
     check_coins(chain, facts, seen);
     check_jail(chain, facts, seen);
     seen.finals = facts.finals.len();
     seen.late = facts.stakes.values().filter(|stake| stake.is_late()).count();
-    seen.slashed = facts.providers.iter().filter(|provider| provider.slashed_at.is_some()).count();
+    (seen.slashed, seen.spent) = (facts.fallen(), facts.spent);
 }
 
 fn check_power(chain: &Chain, facts: &Facts, seen: &mut Seen) {
@@ -57,6 +61,18 @@ fn check_status(chain: &Chain, facts: &Facts, players: &Players) {
         let told = told.btc_delegation.unwrap().status_desc;
         assert_eq!(told, stake.status(facts.tip()), "stake {number} at height {}", facts.height);
     }
+}
+
+/// Lists by status, which have an index of their own, hold the same.
+fn check_lists(chain: &Chain, facts: &Facts, players: &Players) {
+    // Another status in every block.
+    let status = i32::try_from(facts.height % 5).unwrap();
+    let name = ["PENDING", "VERIFIED", "ACTIVE", "UNBONDED", "EXPIRED"][usize::try_from(status).unwrap()];
+    let told = chain.query(QueryBTCDelegationsRequest { status, pagination: None }).unwrap();
+    let told: BTreeSet<String> = told.btc_delegations.into_iter().map(|entry| entry.staking_tx_hex).collect();
+    let there = facts.stakes.iter().filter(|(_, stake)| stake.status(facts.tip()) == name);
+    let there = there.map(|(number, _)| serialize_hex(players.stakes[*number].tx())).collect();
+    assert_eq!(told, there, "{name} at height {}", facts.height);
 }
 
 /// What is final follows from tables and votes, one height after the other.

@@ -61,6 +61,7 @@ struct Seen {
     late: usize,
     jailed: usize,
     slashed: usize,
+    spent: usize,
     paid: u64,
 }
 
@@ -135,18 +136,21 @@ impl Model {
 #[test]
 fn random_lives_of_a_chain_are_what_the_facts_say() {
     let (runs, blocks) = (number("MODEL_RUNS", 1), number("MODEL_BLOCKS", 150));
-    let first = number("MODEL_SEED", 1);
+    let first = number("MODEL_SEED", 4);
     for seed in first..first + runs {
         println!("MODEL_SEED={seed} MODEL_RUNS=1 MODEL_BLOCKS={blocks}");
         let mut model = Model::start(seed, blocks);
         (0..blocks).for_each(|_| model.play());
         model.chain.assert_others_agree();
         println!("{:?}", model.seen);
-        let Seen { accepted, refused, powered, finals, late, jailed, slashed, paid } = model.seen;
+        let Seen { accepted, refused, powered, finals, late, jailed, slashed, spent, paid } = model.seen;
         assert!(accepted.min(refused).min(powered) > 10, "nothing happened");
-        if (seed, blocks) == (1, 150) {
+        if (seed, blocks) == (4, 150) {
             // A seed in which everything does; another may be as good once the dice are thrown in another order.
-            assert!(finals.min(late).min(jailed).min(slashed) > 0 && paid > 0, "something did not happen");
+            assert!(
+                finals.min(late).min(jailed).min(slashed).min(spent) > 0 && paid > 0,
+                "something did not happen"
+            );
         }
     }
 }

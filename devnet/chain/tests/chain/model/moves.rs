@@ -137,7 +137,7 @@ impl Players {
         self.mined.retain(|_, height| *height < from);
         let mut headers = vec![];
         for _ in 0..blocks {
-            let held = turn.dice.below(4);
+            let held = turn.dice.below(6);
             let txs: Vec<_> = (0..held).filter_map(|_| self.waiting.pop_front()).collect();
             let txs: Vec<_> = txs.iter().filter(|tx| !self.mined.contains_key(&tx.compute_txid())).collect();
             headers.push(self.bitcoin.mine(&txs));
@@ -164,23 +164,26 @@ impl Players {
             if self.asleep.get(&number).is_some_and(|until| last < *until) {
                 continue;
             }
+            let has_power = turn.facts.tables.get(&last).is_some_and(|table| table.contains_key(&number));
+            if has_power && turn.facts.fallen() < 2 && turn.dice.below(30) == 0 {
+                self.vote_for(turn, &format!("late voter {number}"), number, last, true);
+            }
             if turn.dice.percent(90) {
-                self.vote_for(turn, &format!("voter {number}"), number, last);
+                self.vote_for(turn, &format!("voter {number}"), number, last, false);
             }
             if turn.dice.percent(60) {
                 let late = turn.facts.next_final + u64::from(turn.dice.between(0, 4));
-                self.vote_for(turn, &format!("late voter {number}"), number, late);
+                self.vote_for(turn, &format!("late voter {number}"), number, late, false);
             }
         }
     }
 
-    fn vote_for(&mut self, turn: &mut Turn<'_>, label: &str, provider: usize, height: u64) {
+    fn vote_for(&mut self, turn: &mut Turn<'_>, label: &str, provider: usize, height: u64, fork: bool) {
         let (first, last, _) = turn.facts.providers[provider].randomness;
         let Some(app_hash) = self.app_hashes.get(&height) else { return };
         if !(first..=last).contains(&height) {
             return;
         }
-        let fork = turn.dice.below(250) == 0;
         let app_hash = if fork { [9; 32] } else { *app_hash };
         let mut message = self.providers[provider].vote(height, app_hash);
         message.signer = address(label);
@@ -201,7 +204,14 @@ impl Players {
             1 | 2 => self.register(turn, stake),
             3..=7 => self.sign(turn, stake),
             8 | 9 => self.prove(turn, stake),
-            _ => self.spend(turn, stake),
+            _ => {
+                let tip = turn.facts.tip();
+                let active = turn.facts.stakes.iter().filter(|(_, stake)| stake.status(tip) == "ACTIVE");
+                let active: Vec<usize> = active.map(|(number, _)| *number).collect();
+                let any = active.is_empty() || turn.dice.percent(40);
+                let chosen = if any { stake } else { active[turn.dice.below(active.len())] };
+                self.spend(turn, chosen);
+            }
         }
     }
 

@@ -333,7 +333,7 @@ impl Facts {
     }
 
     fn end_epochs(&mut self) {
-        if self.height % EPOCH == 0 {
+        if self.height.is_multiple_of(EPOCH) {
             self.tip_at_end.insert(self.height / EPOCH, self.tip());
         }
         if self.tip() != self.tip_at_begin {

@@ -157,8 +157,7 @@ impl HttpRpc {
                 return Err(error);
             }
         };
-        let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let now = (Instant::now(), clock);
+        let now = (Instant::now(), clock());
         node.standing().judge(&report, self.network.as_deref(), &self.policy, now)?;
         Ok(report.status)
     }
@@ -181,7 +180,7 @@ impl HttpRpc {
         let heights = self.nodes.iter().filter_map(|node| node.standing().comparable_tip()).collect();
         let reference = reference_height(heights);
         for node in &self.nodes {
-            let placed = node.standing().note_reference(reference, &self.policy);
+            let placed = node.standing().note_reference(reference, &self.policy, clock());
             if let Err(error) = placed {
                 tracing::warn!(endpoint = node.name, %error, "endpoint set aside");
             }
@@ -333,6 +332,11 @@ impl HttpRpc {
         }
         Err(lost.or(unfit).unwrap_or_else(|| RpcError::Unreachable("no endpoint".to_owned())))
     }
+}
+
+/// Seconds since 1970 by our clock.
+fn clock() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 /// What a call asks of a node.

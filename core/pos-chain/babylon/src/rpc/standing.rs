@@ -42,6 +42,23 @@ const REST: Duration = Duration::from_secs(30);
 /// Blocks no chain makes between two looks at a node. A height told out of the blue would otherwise make every honest
 /// answer look old for ever after.
 const MAX_LEAP: u64 = 1_000;
+/// Blocks a chain may make in a second beyond that, for a look after a long time.
+const MOST_PER_SECOND: u64 = 10;
+
+/// A height that was believed, and when by our clock, in seconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    height: u64,
+    clock: u64,
+}
+
+impl Mark {
+    /// The highest tip a chain can have that was here then.
+    fn bound(self, clock: u64) -> u64 {
+        let made = clock.saturating_sub(self.clock).saturating_mul(MOST_PER_SECOND);
+        self.height.saturating_add(made).saturating_add(MAX_LEAP)
+    }
+}
 
 /// What a node says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +93,9 @@ pub(super) struct Standing {
     highest_hash: String,
     /// Height of its last status.
     tip: u64,
+    /// Its last tip that was believed, and where the others were when all were last compared.
+    own: Option<Mark>,
+    others: Option<Mark>,
     catching_up: bool,
     is_behind: bool,
     is_old: bool,
@@ -96,7 +116,7 @@ impl Standing {
         policy: &HealthPolicy,
         (now, clock): (Instant, u64),
     ) -> Result<(), RpcError> {
-        match self.find_fault(report, chain, policy) {
+        match self.find_fault(report, chain, policy, clock) {
             Some(fault) => {
                 self.trouble = Some(fault.clone());
                 Err(fault)
@@ -113,12 +133,17 @@ impl Standing {
         report: &Report,
         chain: Option<&str>,
         policy: &HealthPolicy,
+        clock: u64,
     ) -> Option<RpcError> {
         let found = &report.status.network;
         if let Some(expected) = chain.filter(|expected| expected != found) {
             return Some(RpcError::WrongChain { expected: expected.to_owned(), found: found.clone() });
         }
         let height = report.status.latest_height;
+        let marks = [self.own, self.others].into_iter().flatten();
+        if let Some(mark) = marks.filter(|mark| height > mark.bound(clock)).min_by_key(|mark| mark.height) {
+            return Some(RpcError::Leap { known: mark.height, told: height });
+        }
         let is_other_block = height == self.highest
             && !self.highest_hash.is_empty()
             && !report.block_hash.is_empty()
@@ -140,6 +165,7 @@ impl Standing {
             self.highest_hash.clone_from(&report.block_hash);
         }
         self.tip = height;
+        self.own = Some(Mark { height: self.highest, clock });
         self.catching_up = report.status.catching_up;
         let age = report.block_time.map(|time| clock.saturating_sub(time));
         self.is_old = age.is_some_and(|age| age > policy.max_block_age.as_secs());
@@ -159,12 +185,25 @@ impl Standing {
         self.silent.is_some_and(|at| now.saturating_duration_since(at) < REST)
     }
 
-    /// Notes how far the node is behind the others, or sets it aside where it is far ahead of all that are at the tip.
-    pub(super) fn note_reference(&mut self, reference: u64, policy: &HealthPolicy) -> Result<(), RpcError> {
+    /// Notes how far the node is behind the others, or sets it aside where it is far ahead of all that are at the tip:
+    /// then what it told is forgotten, so that it may tell the truth later. `clock` is the time in seconds since 1970.
+    pub(super) fn note_reference(
+        &mut self,
+        reference: u64,
+        policy: &HealthPolicy,
+        clock: u64,
+    ) -> Result<(), RpcError> {
         self.is_behind = self.tip.saturating_add(policy.max_lag) < reference;
-        let fault = self.find_leap(self.tip, reference).filter(|_| reference > 0);
-        match fault {
+        if reference == 0 {
+            return Ok(());
+        }
+        self.others = Some(Mark { height: reference, clock });
+        match self.find_leap(self.tip, reference) {
             Some(fault) => {
+                self.highest = 0;
+                self.highest_hash.clear();
+                self.tip = 0;
+                self.own = None;
                 self.trouble = Some(fault.clone());
                 Err(fault)
             }
@@ -277,11 +316,11 @@ mod tests {
         let policy = HealthPolicy::default();
         let mut standing = Standing::default();
         judge(&mut standing, &report("c", 100, "A")).unwrap();
-        standing.note_reference(105, &policy).unwrap();
+        standing.note_reference(105, &policy, CLOCK).unwrap();
         assert_eq!(standing.rank(), Rank::Good);
-        standing.note_reference(106, &policy).unwrap();
+        standing.note_reference(106, &policy, CLOCK).unwrap();
         assert_eq!(standing.rank(), Rank::Behind);
-        standing.note_reference(100, &policy).unwrap();
+        standing.note_reference(100, &policy, CLOCK).unwrap();
         let old = Report { block_time: Some(CLOCK - 301), ..report("c", 100, "A") };
         judge(&mut standing, &old).unwrap();
         assert_eq!(standing.rank(), Rank::Behind);
@@ -301,11 +340,33 @@ mod tests {
         assert_eq!(standing.check_answered(6_001), leap);
         let policy = HealthPolicy::default();
         // Nobody to be compared with.
-        assert_eq!(standing.note_reference(0, &policy), Ok(()));
-        assert_eq!(standing.note_reference(4_000, &policy), Ok(()));
+        assert_eq!(standing.note_reference(0, &policy, CLOCK), Ok(()));
+        assert_eq!(standing.note_reference(4_000, &policy, CLOCK), Ok(()));
         let leap = Err(RpcError::Leap { known: 3_999, told: 5_000 });
-        assert_eq!(standing.note_reference(3_999, &policy), leap);
+        assert_eq!(standing.note_reference(3_999, &policy, CLOCK), leap);
         assert_eq!(standing.rank(), Rank::Unusable);
+    }
+
+    #[test]
+    fn a_tip_no_chain_can_have_reached_since_the_last_look_is_refused_and_soon_forgiven() {
+        let policy = HealthPolicy::default();
+        let mut standing = Standing::default();
+        let look = |standing: &mut Standing, height, seconds| {
+            let report = report("c", height, &format!("{height}"));
+            standing.judge(&report, Some("c"), &policy, (Instant::now(), CLOCK + seconds))
+        };
+        look(&mut standing, 5_000, 0).unwrap();
+        let leap = Err(RpcError::Leap { known: 5_000, told: 1 << 62 });
+        assert_eq!(look(&mut standing, 1 << 62, 10), leap);
+        assert_eq!(standing.rank(), Rank::Unusable);
+        look(&mut standing, 5_001, 20).unwrap();
+        // A day without a look, as of a sleeping machine.
+        look(&mut standing, 15_000, 86_400).unwrap();
+        // Where the others are binds it too, however far it crept ahead itself.
+        standing.note_reference(15_000, &policy, CLOCK + 86_400).unwrap();
+        look(&mut standing, 16_000, 86_400).unwrap();
+        let leap = Err(RpcError::Leap { known: 15_000, told: 16_001 });
+        assert_eq!(look(&mut standing, 16_001, 86_400), leap);
     }
 
     #[test]

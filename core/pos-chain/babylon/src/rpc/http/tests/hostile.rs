@@ -182,3 +182,42 @@ async fn a_height_out_of_the_blue_does_not_make_honest_answers_look_old() {
     assert_eq!(rpc.status().await.unwrap().latest_height, 12);
     assert_eq!(braggart.count("abci_query"), 0);
 }
+
+#[tokio::test]
+async fn a_node_that_once_told_a_wild_height_poisons_nothing() {
+    let told = std::sync::Arc::new(AtomicU64::new(100));
+    let fickle = {
+        let told = std::sync::Arc::clone(&told);
+        Server::answer(move |call| match call["method"].as_str() {
+            Some("status") => status("c", told.load(Ordering::Relaxed)),
+            _ => query(&[], told.load(Ordering::Relaxed)),
+        })
+        .await
+    };
+    let steady = || {
+        Server::answer(|call| match call["method"].as_str() {
+            Some("status") => status("c", 100),
+            _ => query(&[], 100),
+        })
+    };
+    let others = [steady().await, steady().await];
+    for nodes in [vec![&fickle, &others[0], &others[1]], vec![&fickle, &others[0]]] {
+        told.store(100, Ordering::Relaxed);
+        let policy = HealthPolicy { recheck: Duration::ZERO, ..HealthPolicy::default() };
+        let rpc = client_of(&nodes).with_policy(policy);
+        for height in [100, 1 << 62, 100, 101] {
+            told.store(height, Ordering::Relaxed);
+            let head = rpc.status().await.unwrap().latest_height;
+            let state = rpc.abci_query("/p", vec![]).await.unwrap().height;
+            assert!((100..=101).contains(&head) && (100..=101).contains(&state), "{height}: {head}, {state}");
+        }
+    }
+    // Alone, it is refused while it says so and used again afterwards.
+    told.store(100, Ordering::Relaxed);
+    let rpc = client_of(&[&fickle]);
+    rpc.status().await.unwrap();
+    told.store(1 << 62, Ordering::Relaxed);
+    assert_eq!(rpc.status().await, Err(RpcError::Leap { known: 100, told: 1 << 62 }));
+    told.store(101, Ordering::Relaxed);
+    assert_eq!(rpc.status().await.unwrap().latest_height, 101);
+}

@@ -4,7 +4,7 @@ mod network;
 
 use crate::{
     reader::{BabylonReader, WrongNetwork},
-    rpc::{HttpRpc, Rpc},
+    rpc::HttpRpc,
     sender::{BabylonSender, SenderConfig},
     tx::{AccountKey, GasPrice},
 };
@@ -31,7 +31,7 @@ pub struct BabylonConnector;
 impl Connector for BabylonConnector {
     async fn connect(&self, endpoint: &ChainEndpoint) -> Result<Arc<dyn PosChain>> {
         check_configured_names(endpoint)?;
-        let reader = BabylonReader::new(open(endpoint).await?);
+        let reader = BabylonReader::new(Arc::new(open(endpoint).await?));
         check_chain(&reader, endpoint).await?;
         Ok(Arc::new(reader))
     }
@@ -45,7 +45,9 @@ impl Connector for BabylonConnector {
         let key = account_key(endpoint, &secret)?;
         let config = sender_config(endpoint)?;
         let rpc = open(endpoint).await?;
-        let sender = BabylonSender::with_outbox(rpc, key, config, outbox).map_err(unusable)?;
+        // Without an index nobody would ever tell what became of a transaction.
+        rpc.check_index().await.map_err(|error| error.into_chain_error("tx"))?;
+        let sender = BabylonSender::with_outbox(Arc::new(rpc), key, config, outbox).map_err(unusable)?;
         Ok(Arc::new(sender))
     }
 
@@ -56,7 +58,7 @@ impl Connector for BabylonConnector {
 
 /// Connects to every node of the endpoint and refuses when one of them is on another network. Silent nodes are left for
 /// later as long as one answers.
-async fn open(endpoint: &ChainEndpoint) -> Result<Arc<dyn Rpc>> {
+async fn open(endpoint: &ChainEndpoint) -> Result<HttpRpc> {
     let mut silent = None;
     let mut answered = false;
     for url in &endpoint.rpc {
@@ -71,7 +73,7 @@ async fn open(endpoint: &ChainEndpoint) -> Result<Arc<dyn Rpc>> {
         Some(error) if !answered => Err(error),
         Some(_) | None => {
             let rpc = HttpRpc::new(&endpoint.rpc, CALL_TIMEOUT).map_err(unusable)?;
-            Ok(Arc::new(rpc.for_network(&endpoint.id).with_agreement(endpoint.agreement).map_err(unusable)?))
+            rpc.for_network(&endpoint.id).with_agreement(endpoint.agreement).map_err(unusable)
         }
     }
 }

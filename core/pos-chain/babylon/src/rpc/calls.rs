@@ -101,6 +101,13 @@ pub(super) struct StatusAnswer {
 #[derive(Debug, Deserialize)]
 struct NodeInfo {
     network: String,
+    #[serde(default)]
+    other: Option<OtherInfo>,
+}
+#[derive(Debug, Deserialize)]
+struct OtherInfo {
+    #[serde(default)]
+    tx_index: Option<String>,
 }
 #[derive(Debug, Deserialize)]
 struct SyncInfo {
@@ -180,6 +187,7 @@ struct HeaderFields {
 impl StatusAnswer {
     pub(super) fn into_report(self) -> Result<Report, RpcError> {
         let sync = self.sync_info;
+        let index = self.node_info.other.and_then(|other| other.tx_index);
         Ok(Report {
             status: NodeStatus {
                 network: self.node_info.network,
@@ -188,6 +196,7 @@ impl StatusAnswer {
             },
             block_hash: sync.latest_block_hash,
             block_time: parse_seconds(&sync.latest_block_time),
+            has_index: !index.is_some_and(|index| matches!(index.as_str(), "off" | "null")),
         })
     }
 }

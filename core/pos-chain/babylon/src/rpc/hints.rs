@@ -26,7 +26,7 @@ const SILENCE: Duration = Duration::from_secs(90);
 /// Waits between connections: doubled while nothing comes of them.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LAST_WAIT: Duration = Duration::from_secs(60);
-/// Least time between two hints.
+/// Least time between two messages of any kind, and so between two hints: a flood is left to the network.
 const GAP: Duration = Duration::from_millis(100);
 
 /// Listens to one node after the other as long as it lives.
@@ -112,16 +112,19 @@ async fn hear(url: &Url, tell: &watch::Sender<u64>) -> String {
             Ok(Some(Err(error))) => return error.to_string(),
             Ok(Some(Ok(Message::Text(text)))) => text,
             // Answering pings is the library's business.
-            Ok(Some(Ok(_))) => continue,
+            Ok(Some(Ok(_))) => {
+                tokio::time::sleep(GAP).await;
+                continue;
+            }
         };
         match understand(&text) {
             Heard::Block => {
                 tell.send_modify(|count| *count = count.wrapping_add(1));
-                tokio::time::sleep(GAP).await;
             }
             Heard::Nothing => {}
             Heard::Refusal(why) => return why,
         }
+        tokio::time::sleep(GAP).await;
     }
 }
 

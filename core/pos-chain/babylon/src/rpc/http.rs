@@ -8,7 +8,7 @@ use super::{
     },
     hints::Listener,
     standing::{Rank, Standing, reference_height},
-    transport::{Bounds, Transport},
+    transport::{Bounds, Transport, hide_password},
 };
 use async_trait::async_trait;
 use btc_staking_pos_chain::event::Hints;
@@ -25,8 +25,9 @@ use std::{
 /// Talks to the best endpoint that answers, and stays with it as long as it is one of the best.
 ///
 /// Every node is asked for its chain id and height before its first use, after any trouble, and from time to time
-/// ([`HealthPolicy`]). Silence, malformed and oversized answers and "not yet" move on to the next endpoint; any other
-/// refusal is an answer, since another node would refuse alike. State is never read at a lower height than before,
+/// ([`HealthPolicy`]). Silence, malformed and oversized answers, "not yet", a node's own trouble and a call it does not
+/// offer move on to the next endpoint; that the call itself is wrong is an answer, since another node would refuse it
+/// alike. State is never read at a lower height than before,
 /// whichever node answers: a node that is behind answers [`RpcError::Behind`]. A broadcast that got no answer may be
 /// repeated at another endpoint: it is the same transaction there.
 ///
@@ -78,16 +79,16 @@ impl HttpRpc {
         if urls.is_empty() {
             return Err(InvalidEndpoints::None);
         }
-        if let Some(url) = urls.iter().enumerate().find_map(|(i, url)| urls[..i].contains(url).then_some(url))
-        {
-            return Err(InvalidEndpoints::Twice(url.clone()));
-        }
-        let node = |url: &String| {
+        let mut nodes: Vec<Node> = Vec::with_capacity(urls.len());
+        for url in urls {
             let transport = Transport::new(url)?;
-            Ok(Node { name: transport.name(), transport, standing: Mutex::default() })
-        };
+            if nodes.iter().any(|known| known.transport.place() == transport.place()) {
+                return Err(InvalidEndpoints::Twice(hide_password(url)));
+            }
+            nodes.push(Node { name: transport.name(), transport, standing: Mutex::default() });
+        }
         Ok(Self {
-            nodes: urls.iter().map(node).collect::<Result<_, _>>()?,
+            nodes,
             current: AtomicUsize::new(0),
             network: None,
             timeout,
@@ -263,14 +264,21 @@ impl HttpRpc {
         }
         let is_catching_up = node.standing().is_catching_up();
         match needs {
-            Needs::State if is_catching_up => Err(RpcError::CatchingUp),
-            Needs::State | Needs::Chain => Ok(()),
+            Needs::State | Needs::Index if is_catching_up => Err(RpcError::CatchingUp),
+            Needs::Index if !node.standing().has_index() => {
+                Err(RpcError::NoIndex { indexed: 0, wanted: self.agreement })
+            }
+            Needs::State | Needs::Index | Needs::Chain => Ok(()),
         }
     }
 
     /// Notes what a node failed with. Knowing less than others is no trouble.
     fn pass_over(&self, node: &Node, error: &RpcError) {
-        if error.is_lack() {
+        if error.is_without_index() {
+            node.standing().note_no_index();
+        }
+        let lacks_index = error.is_without_index() || matches!(error, RpcError::NoIndex { .. });
+        if error.is_lack() || lacks_index {
             tracing::debug!(endpoint = node.name, %error, "endpoint does not know");
             return;
         }
@@ -313,6 +321,7 @@ impl HttpRpc {
     async fn broadcast(&self, call: &Call) -> Result<TxResult, RpcError> {
         let mut lost: Option<RpcError> = None;
         let mut unfit: Option<RpcError> = None;
+        let mut full = None;
         for node in self.order().await {
             if let Err(error) = self.check_fit(node, Needs::State).await {
                 self.pass_over(node, &error);
@@ -321,16 +330,50 @@ impl HttpRpc {
             }
             let answer = self.call::<ResultAnswer>(node, call).await.map(TxResult::from);
             let error = match answer {
+                Ok(result) if result.is_busy_mempool() => {
+                    full = Some(Ok(result));
+                    continue;
+                }
                 Ok(result) if result.code == 0 || lost.is_none() => return Ok(result),
+                Ok(_) => continue,
                 Err(error) if error.is_duplicate_tx() => return Err(error),
-                Err(error @ RpcError::Refused { .. }) if lost.is_none() => return Err(error),
-                Ok(_) | Err(RpcError::Refused { .. }) => continue,
+                Err(error) if error.is_busy_mempool() => {
+                    full = Some(Err(error));
+                    continue;
+                }
+                Err(error) if error.is_answer() || error.is_tx_too_large() => {
+                    if lost.is_none() {
+                        return Err(error);
+                    }
+                    continue;
+                }
+                // It never looked at the transaction.
+                Err(error @ RpcError::Refused { code: -32601, .. }) => {
+                    self.pass_over(node, &error);
+                    unfit = Some(worse(unfit, error));
+                    continue;
+                }
                 Err(error) => error,
             };
             self.pass_over(node, &error);
             lost = Some(RpcError::Unreachable(format!("the node may have the transaction: {error}")));
         }
-        Err(lost.or(unfit).unwrap_or_else(|| RpcError::Unreachable("no endpoint".to_owned())))
+        match (lost, full) {
+            (Some(lost), _) => Err(lost),
+            (None, Some(full)) => full,
+            (None, None) => Err(unfit.unwrap_or_else(|| RpcError::Unreachable("no endpoint".to_owned()))),
+        }
+    }
+
+    /// Asks all nodes how they are and whether enough of them can tell what became of a transaction. Silent ones may.
+    ///
+    /// # Errors
+    /// [`RpcError::NoIndex`].
+    pub async fn check_index(&self) -> Result<(), RpcError> {
+        self.refresh(Duration::ZERO).await;
+        let wanted = self.agreement;
+        let indexed = self.nodes.iter().filter(|node| node.standing().has_index()).count();
+        if indexed < wanted { Err(RpcError::NoIndex { indexed, wanted }) } else { Ok(()) }
     }
 }
 
@@ -346,6 +389,8 @@ enum Needs {
     Chain,
     /// The latest state.
     State,
+    /// The latest state and the index of transactions.
+    Index,
 }
 
 /// The failure that says more: that of a fit node which lacks something, then a fault, then silence. Of equals the later.
@@ -406,11 +451,14 @@ impl Rpc for HttpRpc {
 
     async fn tx(&self, hash: [u8; 32]) -> Result<Option<IncludedTx>, RpcError> {
         let found = self
-            .perform(&Call::tx(&hash), Needs::State, |_: &Node, answer: TxAnswer| answer.into_included(&hash))
+            .perform(&Call::tx(&hash), Needs::Index, |_: &Node, answer: TxAnswer| answer.into_included(&hash))
             .await;
         match found {
             Ok(tx) => Ok(Some(tx)),
             Err(error) if error.is_tx_not_found() => Ok(None),
+            Err(error) if error.is_without_index() => {
+                Err(RpcError::NoIndex { indexed: 0, wanted: self.agreement })
+            }
             Err(error) => Err(error),
         }
     }
@@ -432,6 +480,12 @@ impl Rpc for HttpRpc {
             Listener::start(nodes.collect())
         };
         Box::new(self.listener.get_or_init(start).hints())
+    }
+
+    fn set_aside(&self, why: &str) {
+        let Some(node) = self.nodes.get(self.current.load(Ordering::Relaxed)) else { return };
+        tracing::warn!(endpoint = node.name, why, "endpoint set aside");
+        node.standing().note_trouble(RpcError::Unreachable(why.to_owned()), Instant::now());
     }
 }
 

@@ -71,6 +71,13 @@ pub struct TxResult {
     pub log: String,
 }
 
+impl TxResult {
+    /// Whether the node cannot take transactions right now.
+    pub fn is_busy_mempool(&self) -> bool {
+        self.codespace == "sdk" && self.code == 20
+    }
+}
+
 /// A transaction in a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IncludedTx {
@@ -227,6 +234,17 @@ pub enum RpcError {
         /// Who is of one opinion against whom.
         sides: String,
     },
+    /// No node keeps an index of transactions, so none can tell what became of one.
+    #[error(
+        "too few nodes keep an index of transactions, without which the fate of one cannot be told: {indexed} of {wanted} \
+         (indexer = \"kv\" in the node's config.toml)"
+    )]
+    NoIndex {
+        /// Nodes that keep one.
+        indexed: usize,
+        /// Nodes that must.
+        wanted: usize,
+    },
     /// The node answered with an error.
     #[error("node refused: {message}: {data} (code {code})")]
     Refused {
@@ -265,6 +283,8 @@ pub trait Rpc: Send + Sync {
     fn block_hints(&self) -> Box<dyn Hints> {
         Box::new(NoHints)
     }
+    /// Tells that the node in use, though it answers, is of no use, so that another is asked next.
+    fn set_aside(&self, _why: &str) {}
 }
 
 /// Texts by which a node says "not yet", in lower case.
@@ -296,6 +316,7 @@ impl RpcError {
             | Self::WentBack { .. }
             | Self::Rewritten { .. }
             | Self::Leap { .. }
+            | Self::NoIndex { .. }
             | Self::Disagree { .. } => ErrorKind::Broken,
             Self::Refused { code, message, data } => {
                 kind_of_text(message).or_else(|| kind_of_text(data)).unwrap_or(match code {
@@ -311,9 +332,14 @@ impl RpcError {
     pub fn is_lack(&self) -> bool {
         matches!(self.kind(), ErrorKind::NotYet | ErrorKind::Pruned) || self.is_tx_not_found()
     }
-    /// Whether every other node would answer alike.
+    /// Whether every other node would answer alike: the call itself is wrong. Trouble inside a node and a call that it
+    /// does not offer are its own.
     pub fn is_answer(&self) -> bool {
-        matches!(self, Self::Refused { .. }) && !self.is_lack()
+        matches!(self, Self::Refused { code: -32602 | -32600, .. }) && self.kind() == ErrorKind::Broken
+    }
+    /// Whether the node keeps no index of transactions.
+    pub fn is_without_index(&self) -> bool {
+        self.says("transaction indexing is disabled")
     }
     /// Whether the node has no such transaction in a block: `tx (HASH) not found`, with more words behind it.
     pub fn is_tx_not_found(&self) -> bool {
@@ -396,5 +422,16 @@ mod tests {
         assert!(refused("mempool is still rechecking a previous committed block").is_busy_mempool());
         assert!(refused("Tx too large. Max size is 1048576, but got 2000000").is_tx_too_large());
         assert!(!refused("tx already exists in cache").is_busy_mempool());
+        assert!(refused("transaction indexing is disabled").is_without_index());
+    }
+
+    #[test]
+    fn only_a_call_that_is_wrong_is_refused_alike_everywhere() {
+        let told = |code, data: &str| RpcError::Refused { code, message: "x".into(), data: data.into() };
+        assert!(told(-32602, "bad params").is_answer() && told(-32600, "bad request").is_answer());
+        for (code, data) in [(-32603, "disk full"), (-32601, ""), (0, "rate limit"), (-32603, "tx too large")]
+        {
+            assert!(!told(code, data).is_answer(), "{code} {data}");
+        }
     }
 }

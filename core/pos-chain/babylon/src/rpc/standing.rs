@@ -68,6 +68,8 @@ pub(super) struct Report {
     pub(super) block_hash: String,
     /// Time of its latest block in seconds since 1970, if it tells one.
     pub(super) block_time: Option<u64>,
+    /// Whether it keeps an index of transactions; taken to be so unless it says otherwise.
+    pub(super) has_index: bool,
 }
 
 /// Order of use.
@@ -99,6 +101,7 @@ pub(super) struct Standing {
     catching_up: bool,
     is_behind: bool,
     is_old: bool,
+    lacks_index: bool,
     /// Why it must be asked for its status before it is used again.
     trouble: Option<RpcError>,
     /// When it last gave no answer at all.
@@ -167,6 +170,7 @@ impl Standing {
         self.tip = height;
         self.own = Some(Mark { height: self.highest, clock });
         self.catching_up = report.status.catching_up;
+        self.lacks_index = !report.has_index;
         let age = report.block_time.map(|time| clock.saturating_sub(time));
         self.is_old = age.is_some_and(|age| age > policy.max_block_age.as_secs());
         self.checked = Some(now);
@@ -231,6 +235,16 @@ impl Standing {
         !fresh || self.trouble.is_some() || self.catching_up
     }
 
+    /// Whether it can tell what became of a transaction, as far as is known.
+    pub(super) fn has_index(&self) -> bool {
+        !self.lacks_index
+    }
+
+    /// Notes that it turned out to keep no index of transactions.
+    pub(super) fn note_no_index(&mut self) {
+        self.lacks_index = true;
+    }
+
     /// Whether it is still syncing.
     pub(super) fn is_catching_up(&self) -> bool {
         self.catching_up
@@ -271,6 +285,7 @@ mod tests {
             status: NodeStatus { network: network.into(), latest_height: height, catching_up: false },
             block_hash: hash.into(),
             block_time: Some(CLOCK),
+            has_index: true,
         }
     }
     fn judge(standing: &mut Standing, report: &Report) -> Result<(), RpcError> {

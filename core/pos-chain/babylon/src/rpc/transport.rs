@@ -48,6 +48,12 @@ impl Transport {
         }
     }
 
+    /// Which node this is, however the address is spelt: scheme, host, port and path.
+    pub(super) fn place(&self) -> (&str, String, Option<u16>, &str) {
+        let host = self.url.host_str().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
+        (self.url.scheme(), host, self.url.port_or_known_default(), self.url.path().trim_end_matches('/'))
+    }
+
     /// The address of the node's WebSocket.
     pub(super) fn websocket(&self) -> Url {
         let mut url = self.url.clone();
@@ -116,7 +122,7 @@ fn words_of(error: &reqwest::Error) -> String {
 }
 
 /// The address as it may be shown.
-fn hide_password(url: &str) -> String {
+pub(super) fn hide_password(url: &str) -> String {
     match (url.find("://"), url.rfind('@')) {
         (Some(scheme), Some(at)) if scheme < at => {
             format!("{}://***{}", url.get(..scheme).unwrap_or_default(), url.get(at..).unwrap_or_default())

@@ -95,6 +95,9 @@ async fn a_transaction_that_is_not_found_is_none_and_other_refusals_are_errors()
     let node = refusing("tx (AB) not found, err: %!w(<nil>)").await;
     assert_eq!(client_of(&[&node]).tx([1; 32]).await, Ok(None));
     let node = refusing("transaction indexing is disabled").await;
+    let no_index = RpcError::NoIndex { indexed: 0, wanted: 1 };
+    assert_eq!(client_of(&[&node]).tx([1; 32]).await, Err(no_index));
+    let node = refusing("disk full").await;
     assert!(matches!(client_of(&[&node]).tx([1; 32]).await, Err(RpcError::Refused { code: -32603, .. })));
 }
 
@@ -109,6 +112,13 @@ fn endpoints_are_checked_before_use() {
     assert!(matches!(new(&["tcp://127.0.0.1:1"]), Err(InvalidEndpoints::Url { .. })));
     let twice = new(&["http://a", "http://b", "http://a"]);
     assert!(matches!(twice, Err(InvalidEndpoints::Twice(url)) if url == "http://a"));
+    for spelling in ["http://A:80", "http://a/", "http://a.", "http://me:secret@a"] {
+        let error = new(&["http://a", spelling]).err().unwrap();
+        assert!(matches!(error, InvalidEndpoints::Twice(_)), "{spelling}");
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+    assert!(matches!(new(&["http://a/rpc", "http://a/rpc/"]), Err(InvalidEndpoints::Twice(_))));
+    assert!(new(&["http://a/one", "http://a/two", "https://a/one", "http://a:81/one"]).is_ok());
     for (wanted, holds) in [(0, false), (1, true), (2, true), (3, false)] {
         assert_eq!(new(&["http://a", "http://b"]).unwrap().with_agreement(wanted).is_ok(), holds, "{wanted}");
     }

@@ -28,7 +28,7 @@ fn watchful(rpc: HttpRpc) -> HttpRpc {
 }
 
 #[tokio::test]
-async fn a_silent_or_malformed_node_is_passed_over_and_a_refusing_one_is_not() {
+async fn a_silent_malformed_or_troubled_node_is_passed_over() {
     let silent = "http://127.0.0.1:1".to_owned();
     let garbled = Server::answer(|_| json!({"result": {"nothing": "of use"}})).await;
     let good = Server::answer(healthy).await;
@@ -38,14 +38,73 @@ async fn a_silent_or_malformed_node_is_passed_over_and_a_refusing_one_is_not() {
     rpc.abci_query("/p", vec![]).await.unwrap();
     assert_eq!((garbled.count("abci_query"), good.count("abci_query")), (0, 1));
 
-    let refusing = refusing("something this node does not do").await;
-    let other = Server::answer(healthy).await;
-    let error = client_of(&[&refusing, &other]).block_results(9).await.unwrap_err();
-    assert!(matches!(error, RpcError::Refused { .. }), "{error}");
+    // Trouble of its own, or a call that it does not offer.
+    let (troubled, other) = (refusing("disk full").await, Server::answer(healthy).await);
+    let rpc = client_of(&[&troubled, &other]);
+    rpc.block_results(9).await.unwrap();
+    rpc.block_results(9).await.unwrap();
+    assert_eq!((troubled.count("block_results"), other.count("block_results")), (1, 2));
+    let (closed, other) = (refusing_with(-32601, "").await, Server::answer(healthy).await);
+    client_of(&[&closed, &other]).block_results(9).await.unwrap();
+    // A call that is wrong is refused alike everywhere.
+    let (strict, other) = (refusing_with(-32602, "invalid height").await, Server::answer(healthy).await);
+    let error = client_of(&[&strict, &other]).block_results(9).await.unwrap_err();
+    assert!(matches!(error, RpcError::Refused { code: -32602, .. }), "{error}");
     assert_eq!(other.count("block_results"), 0);
 
     let nobody = HttpRpc::new(&[silent], Duration::from_secs(5)).unwrap();
     assert!(matches!(nobody.status().await, Err(RpcError::Unreachable(_))));
+}
+
+/// A node that answers its status and one code to all else.
+async fn refusing_with(code: i64, data: &'static str) -> Server {
+    Server::answer(move |call| match call["method"].as_str() {
+        Some("status") => status("bbn-test", 12),
+        _ => json!({"error": {"code": code, "message": "no", "data": data}}),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_full_mempool_is_passed_over_and_told_only_when_all_are_full() {
+    let full = refusing("mempool is full: number of txs 5000").await;
+    let taking = Server::answer(|call| match call["method"].as_str() {
+        Some("status") => status("bbn-test", 12),
+        _ => json!({"result": {"code": 0, "log": "", "codespace": "", "hash": "AB"}}),
+    })
+    .await;
+    assert_eq!(client_of(&[&full, &taking]).broadcast_tx_sync(vec![1]).await.unwrap().code, 0);
+    let error = client_of(&[&full]).broadcast_tx_sync(vec![1]).await.unwrap_err();
+    assert!(error.is_busy_mempool() && !error.may_have_arrived(), "{error}");
+}
+
+#[tokio::test]
+async fn a_node_without_an_index_is_not_asked_for_transactions() {
+    let silent_about = |index: &'static str| {
+        Server::answer(move |call| match call["method"].as_str() {
+            Some("status") => {
+                let mut answer = status("bbn-test", 12);
+                answer["result"]["node_info"]["other"]["tx_index"] = json!(index);
+                answer
+            }
+            Some("tx") => error("transaction indexing is disabled"),
+            _ => healthy(call),
+        })
+    };
+    let (off, on) = (silent_about("off").await, Server::answer(healthy).await);
+    let rpc = client_of(&[&off, &on]);
+    assert!(rpc.tx([7; 32]).await.unwrap().is_some());
+    assert_eq!((off.count("tx"), rpc.check_index().await), (0, Ok(())));
+    // One that only tells when it is asked.
+    let late = silent_about("on").await;
+    let rpc = client_of(&[&late, &on]);
+    assert!(rpc.tx([7; 32]).await.unwrap().is_some());
+    let none = Err(RpcError::NoIndex { indexed: 0, wanted: 1 });
+    assert_eq!(client_of(&[&off]).check_index().await, none);
+    let text = client_of(&[&off]).tx([7; 32]).await.unwrap_err().to_string();
+    assert!(text.contains("keep an index of transactions"), "{text}");
+    let both = client_of(&[&off, &on]).with_agreement(2).unwrap();
+    assert_eq!(both.check_index().await, Err(RpcError::NoIndex { indexed: 1, wanted: 2 }));
 }
 
 #[tokio::test]

@@ -33,6 +33,7 @@ use tonic::{
     metadata::{MetadataMap, MetadataValue},
     server::UnaryService,
 };
+use zeroize::Zeroizing;
 
 /// Largest message, in both directions.
 pub const MAX_MESSAGE: usize = 16 * 1024 * 1024;
@@ -130,6 +131,8 @@ impl UnaryService<Vec<u8>> for Handler {
         let (entrance, path) = (self.entrance.clone(), std::mem::take(&mut self.path));
         let place = self.place.clone();
         let (metadata, _, body) = request.into_parts();
+        // It may hold a passphrase.
+        let body = Zeroizing::new(body);
         // Off the async threads, since it computes and waits for the disk.
         let work = tokio::task::spawn_blocking(move || {
             let answer = entrance.run(&path, &metadata, &body);

@@ -38,7 +38,7 @@ fn key() -> AccountKey {
     AccountKey::from_secret(&[7; 32]).unwrap()
 }
 
-fn open(path: &Path) -> Core {
+pub(super) fn open(path: &Path) -> Core {
     let rich = GenesisAccount { address: key().account().clone(), ubbn: 1_000_000_000_000 };
     let genesis = Genesis::fast(CHAIN, default_committee(), vec![rich]).unwrap();
     let store = Store::open_with(path, SCHEMA, LIMITS).unwrap();
@@ -46,7 +46,13 @@ fn open(path: &Path) -> Core {
 }
 
 /// Makes the next block, with a transfer in it.
-fn step(core: &Core) -> u64 {
+pub(super) fn step(core: &Core) -> u64 {
+    transfer(core);
+    core.produce_block().unwrap()
+}
+
+/// Hands in the transfer of the next block.
+pub(super) fn transfer(core: &Core) {
     let to = AccountKey::from_secret(&[8; 32]).unwrap().account().bech32().to_owned();
     let amount = vec![Coin { denom: "ubbn".into(), amount: "1".into() }];
     let send = MsgSend { from_address: key().account().bech32().to_owned(), to_address: to, amount };
@@ -55,7 +61,6 @@ fn step(core: &Core) -> u64 {
     let gas = GasAndFee { limit: 200_000, fee: 1_000 };
     let signed = sign_tx(&key(), CHAIN, state, vec![any], gas).unwrap();
     assert_eq!(core.take_over(signed.bytes).unwrap().result.code, 0);
-    core.produce_block().unwrap()
 }
 
 /// The child: makes blocks without end and says so after each one. Does nothing when run as a test.
@@ -108,7 +113,7 @@ fn a_killed_node_comes_back_at_a_height_with_all_that_belongs_to_it() {
 }
 
 /// Compares what a killed node left with the undisturbed chain; returns its height.
-fn check(path: &Path, undisturbed: &Core) -> u64 {
+pub(super) fn check(path: &Path, undisturbed: &Core) -> u64 {
     let core = open(path);
     let height = core.height();
     while undisturbed.height() < height {
@@ -127,6 +132,7 @@ fn check(path: &Path, undisturbed: &Core) -> u64 {
     height
 }
 
-fn number_in(line: &str) -> Option<u64> {
+/// The height in a line of the child.
+pub(super) fn number_in(line: &str) -> Option<u64> {
     line.strip_prefix("done ")?.strip_suffix(" .")?.parse().ok()
 }

@@ -4,6 +4,8 @@ pub(crate) mod assemble;
 mod clock;
 pub(crate) mod core;
 #[cfg(test)]
+mod disk_full_tests;
+#[cfg(test)]
 mod folder_tests;
 pub(crate) mod index;
 #[cfg(test)]

@@ -151,7 +151,7 @@ async fn surprises(w: &mut World, f: &Fixture) {
 
 /// The real node answers as the table says, and the adapter cannot tell the two chains apart.
 fn judge(real: &[Answer], embedded: &[Answer]) -> Vec<String> {
-    let mut wrong = wrong(real);
+    let mut wrong = wrong(real, true);
     for real in real {
         let Some(embedded) = embedded.iter().find(|answer| answer.case == real.case) else {
             wrong.push(format!("{}: only the real node was asked", real.case));

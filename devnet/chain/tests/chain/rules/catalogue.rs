@@ -100,7 +100,7 @@ fn fault(check: &Check, cases: usize, sections: &BTreeSet<&str>) -> Option<&'sta
     }
 }
 
-/// Whether a function of this name stands in the protocol's or the chain's sources.
+/// Whether a test of this name stands in the protocol's or the chain's sources.
 fn is_test(name: &str) -> bool {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let workspace = root.ancestors().find(|folder| folder.join("core/protocol").is_dir()).unwrap();
@@ -111,11 +111,39 @@ fn is_test(name: &str) -> bool {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|ext| ext == "rs")
-                && std::fs::read_to_string(&path).unwrap().contains(&format!("fn {name}("))
+                && holds_test(&std::fs::read_to_string(&path).unwrap(), name)
             {
                 return true;
             }
         }
     }
     false
+}
+
+/// Whether a source has a function of this name that is run as a test: one under a test attribute, or one of a
+/// `proptest!`, where the attribute stands, too.
+fn holds_test(source: &str, name: &str) -> bool {
+    let lines: Vec<&str> = source.lines().map(str::trim).collect();
+    let function = |line: &str| {
+        let line = line.strip_prefix("async ").unwrap_or(line);
+        line.strip_prefix("fn ")
+            .and_then(|rest| rest.strip_prefix(name))
+            .is_some_and(|rest| rest.starts_with('('))
+    };
+    let attributed = |place: usize| {
+        let above = lines[..place].iter().rev();
+        above
+            .take_while(|line| line.starts_with("#[") || line.starts_with("//"))
+            .any(|line| *line == "#[test]" || line.starts_with("#[tokio::test"))
+    };
+    (0..lines.len()).any(|place| function(lines[place]) && attributed(place))
+}
+
+#[test]
+fn only_a_function_under_a_test_attribute_is_a_test() {
+    assert!(holds_test("#[test]\n#[should_panic]\nfn holds() {}", "holds"));
+    assert!(holds_test("#[tokio::test(flavor = \"multi_thread\")]\nasync fn holds() {}", "holds"));
+    assert!(!holds_test("fn holds() {}", "holds"));
+    assert!(!holds_test("#[test]\nfn other() {}\n\nfn holds() {}", "holds"));
+    assert!(!holds_test("#[test]\nfn holds_more() {}", "holds"));
 }

@@ -44,11 +44,19 @@ pub struct Limits {
     /// Bytes of all answers of a list, because memory is finite; ends a list as `total` does. A delegation of a
     /// nine-member committee has about 12 kB.
     pub bytes: u64,
+    /// Longest time for a whole list. A node that takes longer is set aside, so that the next try is another's.
+    pub duration: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { page: 500, page_bytes: 24 * 1024 * 1024, total: 2_000_000, bytes: 8_000_000_000 }
+        Self {
+            page: 500,
+            page_bytes: 24 * 1024 * 1024,
+            total: 2_000_000,
+            bytes: 1_000_000_000,
+            duration: Duration::from_secs(120),
+        }
     }
 }
 

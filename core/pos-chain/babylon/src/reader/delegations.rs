@@ -25,7 +25,8 @@ use crate::{
 use async_trait::async_trait;
 use bitcoin::Txid;
 use btc_staking_pos_chain::{
-    DelegationReader, FinalityProvider, FinalityProviderReader, Listing, Result, VotingPower,
+    ChainError, DelegationReader, ErrorKind, FinalityProvider, FinalityProviderReader, Listing, Result,
+    VotingPower,
 };
 use btc_staking_protocol::{
     delegation::{Delegation, DelegationStatus},
@@ -191,6 +192,12 @@ impl FinalityProviderReader for BabylonReader {
             Ok(response) => Ok(VotingPower::Has(response.voting_power)),
             // Nobody the chain does not know has power.
             Err(refused) if refused.is("btcstaking", 1100) => Ok(VotingPower::None),
+            // Only state from that height on can tell that there is no table for it.
+            Err(refused) if refused.is("finality", 1113) && refused.height < height.to_u64() => {
+                let at = refused.height;
+                let why = format!("{}: state of height {at} has no table for {height} yet", refused.path);
+                Err(ChainError::new(ErrorKind::NotYet, why))
+            }
             Err(refused) if refused.is("finality", 1113) => Ok(VotingPower::NoTable),
             Err(refused) => Err(refused.into_chain_error()),
         }

@@ -1,7 +1,8 @@
 //! Lists, read page by page to their end or to a limit (`wire.md` 5.1).
 //!
 //! Pages are asked for by key, so that no member is seen twice. A page that is too large is asked for again in halves. A
-//! list whose key comes back, or that goes on without members, is an error: it would never end.
+//! list whose key comes back, or that goes on without members, is an error: it would never end. One that takes too long
+//! is an error too, and its node is set aside.
 
 use super::{
     BabylonReader,
@@ -13,6 +14,10 @@ use crate::proto::{
 };
 use btc_staking_pos_chain::{ChainError, ErrorKind, Result};
 use std::collections::HashSet;
+use tokio::time::{Instant, timeout_at};
+
+/// Longest key of a next page; keys of the chain's stores have less than a hundred bytes.
+const MAX_KEY: usize = 256;
 
 /// A query that is answered page by page.
 pub trait ListQuery: Query + Clone + Sync {
@@ -117,15 +122,18 @@ impl BabylonReader {
         let mut key = Vec::new();
         let mut limit = self.limits.page.max(1);
         let (mut seen, mut bytes) = (0usize, 0u64);
+        let until = Instant::now() + self.limits.duration;
         loop {
             let page = PageRequest { key: key.clone(), limit, ..PageRequest::default() };
-            let (response, size) = match self.ask_page(&request.at_page(page)).await {
-                Ok(page) => page,
-                Err(NoPage::TooLarge(_)) if limit > 1 => {
+            let request = request.at_page(page);
+            let (response, size) = match timeout_at(until, self.ask_page(&request)).await {
+                Ok(Ok(page)) => page,
+                Ok(Err(NoPage::TooLarge(_))) if limit > 1 => {
                     limit /= 2;
                     continue;
                 }
-                Err(no_page) => return Err(no_page),
+                Ok(Err(no_page)) => return Err(no_page),
+                Err(_) => return Err(self.give_up_list::<Q>(seen)),
             };
             bytes = bytes.saturating_add(u64::try_from(size).unwrap_or(u64::MAX));
             let (members, next) = Q::take(response);
@@ -134,6 +142,14 @@ impl BabylonReader {
             let next = next.unwrap_or_default().next_key;
             if next.is_empty() {
                 return Ok(Followed::All);
+            }
+            if next.len() > MAX_KEY {
+                let why =
+                    format!("key of the next page has {} bytes, at most {MAX_KEY} are a key", next.len());
+                return Err(NoPage::Failed(broken(Q::PATH, why)));
+            }
+            if Instant::now() >= until {
+                return Err(self.give_up_list::<Q>(seen));
             }
             // A page is only left when it is full, so one without members cannot have a next.
             if is_empty || !keys.insert(next.clone()) {
@@ -145,5 +161,12 @@ impl BabylonReader {
             }
             key = next;
         }
+    }
+
+    fn give_up_list<Q: ListQuery>(&self, seen: usize) -> NoPage {
+        let why = format!("list has no end within {:?}, {seen} members were read", self.limits.duration);
+        let error = ChainError::new(ErrorKind::Transient, format!("{}: {why}", Q::PATH));
+        self.rpc.set_aside(&error.detail);
+        NoPage::Failed(error)
     }
 }

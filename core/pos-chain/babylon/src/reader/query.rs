@@ -30,6 +30,8 @@ pub struct Refused {
     pub code: u32,
     /// The chain's words.
     pub log: String,
+    /// Height of the state that was asked; 0 when the node does not say.
+    pub height: u64,
 }
 
 impl Refused {
@@ -87,9 +89,8 @@ pub(crate) async fn ask_at<Q: Query>(rpc: &dyn Rpc, request: &Q) -> Result<Answe
 
 fn understand<Q: Query>(answer: AbciAnswer) -> Result<std::result::Result<Q::Response, Refused>> {
     if answer.code != 0 {
-        let refused =
-            Refused { path: Q::PATH, codespace: answer.codespace, code: answer.code, log: answer.log };
-        return Ok(Err(refused));
+        let AbciAnswer { codespace, code, log, height, .. } = answer;
+        return Ok(Err(Refused { path: Q::PATH, codespace, code, log, height }));
     }
     decode::<Q>(&answer.value).map(Ok).map_err(|error| broken(Q::PATH, error))
 }

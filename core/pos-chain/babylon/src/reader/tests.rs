@@ -40,6 +40,7 @@ fn reader() -> (Arc<FakeRpc>, BabylonReader) {
         page_bytes: 1_000_000,
         total: 6,
         bytes: 10_000,
+        duration: Duration::from_secs(60),
     });
     (rpc, reader)
 }
@@ -93,16 +94,23 @@ async fn power_has_three_answers() {
     let (rpc, reader) = reader();
     let height = PosHeight::new(5);
     type Request = QueryFinalityProviderPowerAtHeightRequest;
+    let no_table = module_error("voting power table has not been updated");
     let power = |voting_power| answered(&QueryFinalityProviderPowerAtHeightResponse { voting_power });
     let table = [
         (power(7), VotingPower::Has(7)),
         (power(0), VotingPower::None),
         (module_error("the finality provider is not found"), VotingPower::None),
-        (module_error("voting power table has not been updated"), VotingPower::NoTable),
+        (AbciAnswer { height: 5, ..no_table.clone() }, VotingPower::NoTable),
     ];
     for (answer, expected) in table {
         rpc.answer::<Request>(answer);
         assert_eq!(reader.fetch_voting_power(&provider(), height).await, Ok(expected));
+    }
+    // A node that has not made the block yet cannot know.
+    for height_of_answer in [0, 4] {
+        rpc.answer::<Request>(AbciAnswer { height: height_of_answer, ..no_table.clone() });
+        let early = reader.fetch_voting_power(&provider(), height).await.unwrap_err();
+        assert_eq!(early.kind, ErrorKind::NotYet, "{early}");
     }
 }
 
@@ -239,6 +247,25 @@ async fn a_list_that_does_not_move_is_an_error() {
     rpc.script().answers.clear();
     rpc.answer::<QueryFinalityProvidersRequest>(answered(&many(b"more", 0)));
     assert_eq!(reader.fetch_finality_providers().await.unwrap_err().kind, ErrorKind::Broken);
+}
+
+#[tokio::test]
+async fn a_list_with_a_key_beyond_measure_or_without_an_end_in_time_is_an_error() {
+    let (rpc, reader) = reader();
+    let members = |next: &[u8]| QueryFinalityProvidersResponse {
+        finality_providers: vec![FinalityProviderResponse::default()],
+        pagination: page(next),
+    };
+    rpc.answer::<QueryFinalityProvidersRequest>(answered(&members(&[7; 257])));
+    let error = reader.fetch_finality_providers().await.unwrap_err();
+    assert!(error.kind == ErrorKind::Broken && error.detail.contains("257 bytes"), "{error}");
+    assert_eq!(rpc.script().set_aside, 0);
+    rpc.answer::<QueryFinalityProvidersRequest>(answered(&members(&[7; 256])));
+    let limits = Limits { duration: Duration::ZERO, ..Limits::default() };
+    let error = reader.with_limits(limits).fetch_finality_providers().await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Transient, "{error}");
+    // The next try is another node's.
+    assert_eq!(rpc.script().set_aside, 1);
 }
 
 #[tokio::test]

@@ -38,6 +38,10 @@ pub(crate) struct Script {
     pub(crate) status: Option<NodeStatus>,
     pub(crate) sent: Vec<Sent>,
     pub(crate) simulated: usize,
+    /// How often the node was said to be of no use.
+    pub(crate) set_aside: usize,
+    /// Blocks of included transactions, in order; block 2 by default.
+    pub(crate) heights: VecDeque<u64>,
     included: HashMap<[u8; 32], IncludedTx>,
 }
 
@@ -116,7 +120,7 @@ impl Rpc for FakeRpc {
                 fee: fee.amount.iter().map(|coin| format!("{}{}", coin.amount, coin.denom)).collect(),
             });
             let result = script.results.pop_front().unwrap_or_default();
-            let height = 100 + u64::try_from(script.sent.len()).unwrap();
+            let height = script.heights.pop_front().unwrap_or(2);
             script.included.insert(Sha256::digest(&tx).into(), IncludedTx { height, result });
         }
         answer
@@ -129,6 +133,10 @@ impl Rpc for FakeRpc {
             return Ok(None);
         }
         Ok(script.included.get(&hash).cloned())
+    }
+
+    fn set_aside(&self, _why: &str) {
+        self.script().set_aside += 1;
     }
 
     async fn block_results(&self, height: u64) -> Result<BlockResults, RpcError> {

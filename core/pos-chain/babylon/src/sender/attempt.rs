@@ -3,7 +3,7 @@
 use super::{
     account::{ReadAccount, fetch_account},
     batch::Item,
-    fate::{Sorted, Told, halve, sort_refusal, told},
+    fate::{Sorted, Told, halve, halve_for_gas, sort_refusal, told},
     flight::{End, Flight, Freshness, Handed},
     pause::Pause,
     worker::Worker,
@@ -12,7 +12,7 @@ use crate::{
     errors::was_executed,
     proto::{Any, SimulateRequest},
     reader::query::{AnsweredAt, Refused, ask_at, broken},
-    rpc::{IncludedTx, TxResult},
+    rpc::IncludedTx,
     tx::{AccountState, GasAndFee, build_simulation, sign_tx_until},
 };
 use btc_staking_pos_chain::{ChainError, ErrorKind, MessageOutcome, Result};
@@ -72,6 +72,7 @@ impl Worker {
                 Attempt::Told(Told::TooBig(result) | Told::OutOfGas(result)) => {
                     return Ok(halve(part, &result));
                 }
+                Attempt::Told(Told::TooMuchGas(why)) => return Ok(halve_for_gas(part, why)),
                 Attempt::Told(Told::Refused(result)) => return Ok(sort_refusal(part, &result)),
             }
         }
@@ -127,8 +128,9 @@ impl Worker {
             Err(refused) => return Ok(Attempt::Told(told(refused.into()))),
         };
         let Some(limit) = self.gas_limit(gas_used, lessons.gas_percent, part.len()) else {
-            let log = format!("needs {gas_used} gas, more than one transaction may have");
-            return Ok(Attempt::Told(Told::TooBig(TxResult { code: 11, codespace: "sdk".to_owned(), log })));
+            let most = self.config.max_gas;
+            let log = format!("needs {gas_used} gas, one transaction may have {most}");
+            return Ok(Attempt::Told(Told::TooMuchGas(log)));
         };
         let gas = GasAndFee { limit, fee: self.config.gas_price.fee(limit) };
         let last_height = PosHeight::new(height.saturating_add(self.config.lifetime_blocks));
@@ -187,7 +189,7 @@ impl Worker {
                 match told {
                     // Refused before its messages were looked at: the sequence is unused.
                     Told::WrongSequence(_) | Told::Late => self.account = None,
-                    Told::Refused(_) | Told::TooBig(_) | Told::OutOfGas(_) => {
+                    Told::Refused(_) | Told::TooBig(_) | Told::OutOfGas(_) | Told::TooMuchGas(_) => {
                         self.use_sequence(entry.sequence, height);
                     }
                 }

@@ -23,6 +23,8 @@ pub(super) enum Told {
     WrongSequence(u64),
     /// The limit was too low by the time of execution: a higher one, else fewer messages.
     OutOfGas(TxResult),
+    /// Simulation needs more gas than one transaction may have: fewer messages, and a single one never fits.
+    TooMuchGas(String),
     /// The transaction came too late for its last block.
     Late,
 }
@@ -73,13 +75,23 @@ pub(super) fn sort_refusal(part: Vec<Item>, result: &TxResult) -> Sorted {
 
 /// Halves a batch that is too big for one transaction, or of which nobody knows which message is to blame; a single
 /// message is refused.
-pub(super) fn halve(mut part: Vec<Item>, result: &TxResult) -> Sorted {
+pub(super) fn halve(part: Vec<Item>, result: &TxResult) -> Sorted {
+    let failure = Failure { codespace: &result.codespace, code: result.code, log: &result.log };
+    halve_or(part, &outcome(&failure))
+}
+
+/// Halves a batch that needs more gas than one transaction may have. For a single message that is a rule it cannot meet,
+/// unlike gas that ran out, which passes.
+pub(super) fn halve_for_gas(part: Vec<Item>, text: String) -> Sorted {
+    let refusal = Refusal { kind: RefusalKind::Other, codespace: String::new(), code: 0, text };
+    halve_or(part, &MessageOutcome::Refused(refusal))
+}
+
+fn halve_or(mut part: Vec<Item>, outcome: &MessageOutcome) -> Sorted {
     if part.len() > 1 {
         let second = part.split_off(part.len() / 2);
         return Sorted { settled: Vec::new(), parts: VecDeque::from([part, second]) };
     }
-    let failure = Failure { codespace: &result.codespace, code: result.code, log: &result.log };
-    let outcome = outcome(&failure);
     Sorted { settled: part.into_iter().map(|item| (item, outcome.clone())).collect(), parts: VecDeque::new() }
 }
 

@@ -65,6 +65,13 @@ impl Flight {
         Self { entry, messages: part.iter().map(|item| (Some(item.request), item.digest)).collect() }
     }
 
+    /// Whether the chain can have done what a node tells: no block before the first, and none after the last it may be in,
+    /// unless the block refuses it for that.
+    fn can_be(&self, included: &IncludedTx) -> bool {
+        included.height > 0
+            && (included.result.code != 0 || included.height <= self.entry.last_height.to_u64())
+    }
+
     /// The hash as nodes show it: upper-case hex.
     pub(super) fn hash_text(&self) -> String {
         hex::encode_upper(self.entry.hash)
@@ -111,7 +118,13 @@ impl Worker {
         loop {
             let mut trouble = None;
             match self.rpc.tx(flight.entry.hash).await {
-                Ok(Some(included)) => return Ok(End::Included(included)),
+                Ok(Some(included)) if flight.can_be(&included) => return Ok(End::Included(included)),
+                Ok(Some(IncludedTx { height, .. })) => {
+                    let last = flight.entry.last_height;
+                    let why = format!("node tells inclusion in block {height}, which cannot be after {last}");
+                    self.rpc.set_aside(&why);
+                    trouble = Some(why);
+                }
                 Ok(None) => {}
                 Err(error) => trouble = Some(error.to_string()),
             }

@@ -11,7 +11,7 @@ use crate::{
 use bitcoin::{BlockHash, Txid, hashes::Hash};
 use btc_staking_pos_chain::{
     ErrorKind, MemoryOutbox, Outbox, OutboxEntry, OutboxError,
-    message::{RefusalKind, RewardKind},
+    message::{RefusalClass, RefusalKind, RewardKind},
 };
 use btc_staking_protocol::inclusion::InclusionProof;
 use prost::{Message as _, Name as _};
@@ -308,6 +308,32 @@ async fn more_gas_than_a_transaction_may_have_halves_the_batch() {
     assert!(outcomes.iter().all(accepted));
     // Alone, each gets what there is.
     assert_eq!(rpc.script().sent.iter().map(|tx| tx.gas_limit).collect::<Vec<_>>(), [149_999, 149_999]);
+}
+
+#[tokio::test]
+async fn a_message_that_alone_needs_more_gas_than_a_transaction_may_have_is_refused_for_good() {
+    let (rpc, sender) = funded(SenderConfig { max_gas: 99_999, ..config() });
+    let outcomes = sender.submit(vec![proof(1), proof(2)]).await.unwrap();
+    for outcome in &outcomes {
+        let kind = refusal(outcome);
+        assert_eq!((kind, kind.class()), (RefusalKind::Other, RefusalClass::Reasoned));
+    }
+    assert!(rpc.script().sent.is_empty());
+}
+
+#[tokio::test]
+async fn an_inclusion_in_a_block_that_cannot_be_is_not_believed() {
+    for height in [0, 12] {
+        // Simulated at height 1: its last block is 11.
+        let (rpc, sender) = funded(hasty());
+        rpc.script().heights.push_back(height);
+        let error = sender.submit(vec![proof(1)]).await.unwrap_err();
+        assert!(error.detail.contains(&format!("in block {height}")), "{error}");
+        assert!(rpc.script().set_aside > 0);
+    }
+    let (rpc, sender) = funded(config());
+    rpc.script().heights.push_back(11);
+    assert!(accepted(&sender.submit(vec![proof(1)]).await.unwrap()[0]));
 }
 
 #[tokio::test]

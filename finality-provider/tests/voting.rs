@@ -342,11 +342,15 @@ async fn refusals_settle_what_they_settle_and_a_batch_with_a_refused_member_proc
     ] {
         chain.answer_next(outcome);
     }
-    chain.update(|state| state.last_finalised_epoch = Epoch::new(1));
+    chain.update(|state| {
+        state.blocks.get_mut(&h(100)).unwrap().finalised = true;
+        state.last_finalised_epoch = Epoch::new(1);
+    });
     until("all is settled", || running.status().settled_below == Some(h(104))).await;
     running.end().await;
     let sent: Vec<u64> = votes_sent(&chain).iter().map(|vote| vote.message.height.to_u64()).collect();
-    assert_eq!(sent, [100, 101, 102, 103, 102], "only the one refused for an unknown reason is sent again");
+    // The one refused for an unknown reason, and the one said to be there that the chain does not show.
+    assert_eq!(sent, [100, 101, 102, 103, 102, 101]);
 }
 
 #[tokio::test]
@@ -380,15 +384,52 @@ async fn after_a_restart_nothing_voted_on_is_sent_again_and_a_fork_is_not_voted_
 #[tokio::test]
 async fn with_records_older_than_the_chain_nothing_is_signed_up_to_the_chains_highest_vote() {
     let (directory, chain) = (tempfile::tempdir().unwrap(), chain());
-    chain.update(|state| state.finality_providers.get_mut(&key()).unwrap().highest_voted_height = h(103));
+    chain.update(|state| state.finality_providers.get_mut(&key()).unwrap().highest_voted_height = h(101));
     let running = start_committed(directory.path(), &chain).await;
-    for height in 100..=104 {
+    for height in 100..=102 {
         block_with_power(&chain, height);
     }
-    until("the block above is voted on", || has_voted(&chain, 104)).await;
+    until("the block above is voted on", || has_voted(&chain, 102)).await;
     running.end().await;
     let sent: Vec<u64> = votes_sent(&chain).iter().map(|vote| vote.message.height.to_u64()).collect();
-    assert_eq!(sent, [104]);
+    assert_eq!(sent, [102]);
+}
+
+#[tokio::test]
+async fn a_vote_above_the_nodes_own_tip_raises_no_watermark() {
+    let (directory, chain) = (tempfile::tempdir().unwrap(), chain());
+    let voted = |height| {
+        chain.update(|state| {
+            state.finality_providers.get_mut(&key()).unwrap().highest_voted_height = h(height);
+        });
+    };
+    voted(1_000_000);
+    let running = start(directory.path(), &chain);
+    until("it is noticed", || running.status().reason_code.as_deref() == Some("vote_above_tip")).await;
+    assert!(chain.submitted().is_empty(), "nothing is signed before the comparison");
+    voted(0);
+    until("randomness is there", || is_committed(&chain)).await;
+    block_with_power(&chain, 100);
+    until("it votes", || has_voted(&chain, 100)).await;
+    running.end().await;
+}
+
+#[tokio::test]
+async fn a_node_that_says_slashed_or_stored_without_the_chain_showing_it_costs_no_vote() {
+    for lie in [
+        refusal(RefusalKind::FinalityProviderSlashed),
+        refusal(RefusalKind::NoVotingPower),
+        refusal(RefusalKind::BlockAlreadyFinalised),
+        MessageOutcome::AlreadyDone("duplicate".to_owned()),
+    ] {
+        let (directory, chain) = (tempfile::tempdir().unwrap(), chain());
+        let running = start_committed(directory.path(), &chain).await;
+        chain.answer_next(lie);
+        block_with_power(&chain, 100);
+        until("it is voted on all the same", || has_voted(&chain, 100)).await;
+        until("all is settled", || running.status().settled_below == Some(h(101))).await;
+        running.end().await;
+    }
 }
 
 #[tokio::test]
@@ -400,16 +441,16 @@ async fn what_a_syncing_node_says_is_not_taken_for_the_chains_highest_vote() {
     assert!(chain.submitted().is_empty(), "nothing is signed before the comparison");
     chain.update(|state| {
         state.head.catching_up = false;
-        state.finality_providers.get_mut(&key()).unwrap().highest_voted_height = h(103);
+        state.finality_providers.get_mut(&key()).unwrap().highest_voted_height = h(101);
     });
     until("randomness is there", || is_committed(&chain)).await;
-    for height in 100..=104 {
+    for height in 100..=102 {
         block_with_power(&chain, height);
     }
-    until("the block above is voted on", || has_voted(&chain, 104)).await;
+    until("the block above is voted on", || has_voted(&chain, 102)).await;
     running.end().await;
     let sent: Vec<u64> = votes_sent(&chain).iter().map(|vote| vote.message.height.to_u64()).collect();
-    assert_eq!(sent, [104]);
+    assert_eq!(sent, [102]);
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ pub enum Answer {
     Unknown(String),
 }
 
-/// What became of a vote.
+/// What became of a vote, in the words of one node: believed once the chain shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// On chain.
@@ -39,7 +39,7 @@ pub enum Verdict {
     FateUnknown(String),
     /// The provider is jailed: nothing is taken until that ends.
     Jailed,
-    /// The provider is slashed: nothing will ever be taken.
+    /// The provider is slashed, if its record says so too.
     Slashed,
 }
 

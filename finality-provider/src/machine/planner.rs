@@ -5,6 +5,9 @@
 //! hole for ever; and an announcement whose fate is unknown is repeated with identical bounds. Commitments that are on
 //! chain but not yet usable do not hold up the next one: on mainnet several are always in that state.
 //!
+//! Where a commitment starts can never be corrected, so a height that only the tip asks for, above everything committed
+//! to, is believed when the tip was seen there in several looks in a row: one wrong answer must not leave a hole.
+//!
 //! Spec: `crypto.md` 6.4, `chain.md` 10.1.
 
 use btc_staking_protocol::{finality::randomness::MAX_START_OFFSET, height::PosHeight};
@@ -12,6 +15,10 @@ use thiserror::Error;
 
 /// Most heights in one commitment that this program derives.
 pub const MAX_COUNT: u64 = 320_000;
+/// Looks in a row that have to show the tip beyond everything committed to.
+const TIP_LOOKS: u32 = 3;
+/// Most blocks the tip rises from one of these looks to the next; after a larger jump they are counted anew.
+const TIP_RISE: u64 = 100;
 
 /// How far ahead to commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +93,11 @@ pub enum Obstacle {
     /// The chain's smallest commitment is larger than what this program derives.
     #[error("the chain takes commitments of {0} heights or more, this program makes at most {MAX_COUNT}")]
     MinimumTooLarge(u64),
+    /// The tip asks for a hole, and was not seen there often enough yet.
+    #[error(
+        "the chain is said to be at height {0}, above everything committed to; looking again before a hole is left"
+    )]
+    TipNotConfirmed(u64),
     /// The last announcement was refused.
     #[error("the last randomness commitment was refused: {0}")]
     Refused(String),
@@ -119,6 +131,8 @@ pub struct Planner {
     plan: Plan,
     announced: Option<Announced>,
     seen: Option<Observation>,
+    /// Looks in a row whose tips fit together and lie beyond what is committed to.
+    tip_looks: u32,
     obstacle: Option<Obstacle>,
 }
 
@@ -126,7 +140,7 @@ impl Planner {
     /// A planner that may have announced a range before it was restarted.
     pub fn new(plan: Plan, announced: Option<Range>) -> Self {
         let announced = announced.map(|range| Announced { range, stage: Stage::Due });
-        Self { plan, announced, seen: None, obstacle: None }
+        Self { plan, announced, seen: None, tip_looks: 0, obstacle: None }
     }
 
     /// Takes in an event and says what to do.
@@ -152,6 +166,7 @@ impl Planner {
     }
 
     fn on_observed(&mut self, observation: Observation) -> Vec<Action> {
+        self.tip_looks = self.count_tip_looks(&observation);
         self.seen = Some(observation);
         self.forget_what_the_chain_passed(&observation);
         let announced = match self.announced {
@@ -179,6 +194,18 @@ impl Planner {
         }
     }
 
+    /// Looks in a row with this one; none if the tip asks for no hole.
+    fn count_tip_looks(&self, observation: &Observation) -> u32 {
+        if !leaves_a_hole(observation) {
+            return 0;
+        }
+        let rise = self.seen.and_then(|seen| observation.tip.to_u64().checked_sub(seen.tip.to_u64()));
+        match rise {
+            Some(rise) if rise <= TIP_RISE => self.tip_looks.saturating_add(1),
+            Some(_) | None => 1,
+        }
+    }
+
     fn next_range(&mut self, observation: &Observation) -> Option<Range> {
         let target = observation.tip.checked_add(self.plan.lead)?;
         let covered = observation.committed_until;
@@ -186,13 +213,31 @@ impl Planner {
             self.obstacle = None;
             return None;
         }
-        match first_range(observation, self.plan.count) {
+        match self.first_range(observation) {
             Ok(range) => Some(range),
             Err(obstacle) => {
                 self.obstacle = Some(obstacle);
                 None
             }
         }
+    }
+
+    /// The first range that leaves no hole ahead and that the chain takes.
+    fn first_range(&self, observation: &Observation) -> Result<Range, Obstacle> {
+        let tip = observation.tip.to_u64();
+        if leaves_a_hole(observation) && self.tip_looks < TIP_LOOKS {
+            return Err(Obstacle::TipNotConfirmed(tip));
+        }
+        let start = behind_last(observation).max(observation.tip.next());
+        let offset = start.to_u64().saturating_sub(tip);
+        if offset >= MAX_START_OFFSET {
+            let earliest = start.to_u64().saturating_sub(MAX_START_OFFSET).saturating_add(1);
+            return Err(Obstacle::ActivationTooFar { activation: start.to_u64(), earliest });
+        }
+        if observation.min_count > MAX_COUNT {
+            return Err(Obstacle::MinimumTooLarge(observation.min_count));
+        }
+        Ok(Range { start, count: self.plan.count.clamp(1, MAX_COUNT).max(observation.min_count) })
     }
 
     fn on_ended(&mut self, range: Range, ending: Ending) {
@@ -209,19 +254,14 @@ impl Planner {
     }
 }
 
-/// The first range that leaves no hole and that the chain takes.
-fn first_range(observation: &Observation, count: u64) -> Result<Range, Obstacle> {
-    let behind_last = observation.committed_until.map_or(PosHeight::new(0), PosHeight::next);
-    let start = behind_last.max(observation.tip.next()).max(observation.activation);
-    let offset = start.to_u64().saturating_sub(observation.tip.to_u64());
-    if offset >= MAX_START_OFFSET {
-        let earliest = start.to_u64().saturating_sub(MAX_START_OFFSET).saturating_add(1);
-        return Err(Obstacle::ActivationTooFar { activation: start.to_u64(), earliest });
-    }
-    if observation.min_count > MAX_COUNT {
-        return Err(Obstacle::MinimumTooLarge(observation.min_count));
-    }
-    Ok(Range { start, count: count.clamp(1, MAX_COUNT).max(observation.min_count) })
+/// The lowest start that leaves no hole and is not below the first height with votes.
+fn behind_last(observation: &Observation) -> PosHeight {
+    observation.committed_until.map_or(PosHeight::new(0), PosHeight::next).max(observation.activation)
+}
+
+/// Whether the tip is past that start, so that the heights in between would never be covered.
+fn leaves_a_hole(observation: &Observation) -> bool {
+    observation.tip.next() > behind_last(observation)
 }
 
 #[cfg(test)]

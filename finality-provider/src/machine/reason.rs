@@ -45,6 +45,19 @@ pub enum Reason {
         /// Highest height in the sign records.
         recorded: PosHeight,
     },
+    /// The node's answers do not fit together.
+    #[error(
+        "the node says that this key voted for height {} although its latest block is {}: the answer is not used and the \
+         node is asked again; if this stays, use another node",
+        voted.to_u64(),
+        tip.to_u64()
+    )]
+    VoteAboveTip {
+        /// Highest height voted on, says the node.
+        voted: PosHeight,
+        /// Its latest block.
+        tip: PosHeight,
+    },
     /// Until unjailed.
     #[error("the finality provider is jailed; run the unjail command when the jail time is over")]
     Jailed,
@@ -105,6 +118,7 @@ impl Reason {
         "not_registered",
         "slashed",
         "other_signer",
+        "vote_above_tip",
         "jailed",
         "not_activated",
         "no_power",
@@ -125,6 +139,7 @@ impl Reason {
             Self::NotRegistered => "not_registered",
             Self::Slashed => "slashed",
             Self::OtherSigner { .. } => "other_signer",
+            Self::VoteAboveTip { .. } => "vote_above_tip",
             Self::Jailed => "jailed",
             Self::NotActivated => "not_activated",
             Self::NoPower { .. } => "no_power",

@@ -2,12 +2,16 @@
 //!
 //! | settled by | meaning |
 //! |---|---|
-//! | stored | our vote is on chain |
+//! | stored | the chain shows our vote |
 //! | powerless | the chain says we are not in that height's power table |
-//! | skipped | no power table, and a later block is final or long past: the tally went over it for good |
-//! | closed | final and timestamped: votes are no longer taken |
+//! | skipped | no power table, asked for when a later block was final or long past: the tally went over it for good |
+//! | closed | a vote was refused as too late, and the chain shows the block as final |
 //! | uncovered | commitments already reach past it and none holds it; as they only ever ascend, none will |
 //! | given up | the signer refused, because another block was signed at that height |
+//!
+//! What a node answered to a submission settles nothing by itself, because one node that lies or lags could take heights
+//! away: it is believed once the chain, read again, shows it. Sending once more is safe, as the signer returns the vote
+//! it recorded.
 //!
 //! Everything else (a node that does not answer, lags, or does not know yet; randomness that is missing or not usable
 //! yet; an outcome that got lost) keeps the height. Safety does not rest on this queue: the sign records refuse a
@@ -38,6 +42,8 @@ const TABLE_DEPTH: u64 = 100;
 const TABLE_ROUNDS: u32 = 3;
 /// Most rounds between two tries of one height.
 const MAX_REST: u32 = 64;
+/// Tries after which a vote that is said to be stored, and does not show, is sent again; the node may lag until then.
+const STORED_LOOKS: u32 = 3;
 
 /// How the chain looked at the beginning of a round.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +84,13 @@ pub enum Event {
     Observed(Box<Observation>),
     /// A round could not begin.
     Unreachable(String),
+    /// The node says that the key voted above the node's latest block, so that nothing it says can be used.
+    Implausible {
+        /// Highest height voted on, says the node.
+        voted: PosHeight,
+        /// Its latest block.
+        tip: PosHeight,
+    },
     /// The chain has a vote above the sign records that this signer did not make. The voter ends.
     OtherSigner {
         /// Highest height voted on, says the chain.
@@ -141,10 +154,36 @@ struct Entry {
 enum State {
     /// Not answered yet, and why if it was asked.
     Open(Option<String>),
+    /// There was no power table, in this many rounds whose tip was far above.
+    NoTable(u32),
     /// We have power; to be voted on. With what the chain said to an earlier try.
     Ready([u8; 32], Option<String>),
     /// The vote is on its way.
     Casting([u8; 32]),
+    /// A node told what would settle the height; the chain is asked whether it shows that.
+    Told(Claim),
+}
+
+/// What a node answered to a vote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Claim {
+    /// The vote is on chain.
+    Stored,
+    /// Votes are no longer taken.
+    Closed,
+    /// There is no power, or votes are not taken at this height.
+    Void(String),
+}
+
+impl Claim {
+    /// What to say when the chain shows otherwise.
+    fn contradicted(self) -> String {
+        match self {
+            Self::Stored => "a node answered that it is stored, the chain does not show it".to_owned(),
+            Self::Closed => "a node answered that it comes too late, the block is not final".to_owned(),
+            Self::Void(text) => format!("a node refused it although there is power: {text}"),
+        }
+    }
 }
 
 /// Votes of one provider on one chain.
@@ -191,6 +230,10 @@ impl Voter {
         match event {
             Event::Unreachable(detail) => {
                 self.trouble = Some(Reason::Unreachable(detail));
+                Vec::new()
+            }
+            Event::Implausible { voted, tip } => {
+                self.trouble = Some(Reason::VoteAboveTip { voted, tip });
                 Vec::new()
             }
             Event::OtherSigner { voted, recorded } => {
@@ -263,7 +306,7 @@ impl Voter {
         if self.trouble.is_some() {
             return Vec::new();
         }
-        self.settle_skipped();
+        self.settle_closed();
         self.settle_uncovered();
         let questions = self.questions();
         if questions.is_empty() {
@@ -287,18 +330,6 @@ impl Voter {
         self.next = Some(next);
     }
 
-    /// Heights without a power table below a final block were skipped by the tally: they will never be final.
-    fn settle_skipped(&mut self) {
-        let Some(seen) = &self.seen else { return };
-        let (finalised, tip) = (seen.last_finalised, seen.tip.to_u64());
-        self.queue.retain(|height, entry| {
-            let missing = matches!(&entry.state, State::Open(Some(text)) if text == NO_TABLE);
-            let passed = finalised > Some(*height);
-            let long_past = entry.tries >= TABLE_ROUNDS && tip.saturating_sub(height.to_u64()) >= TABLE_DEPTH;
-            !(missing && (passed || long_past))
-        });
-    }
-
     /// A commitment must start above the end of the last one, so a height they went past without covering it stays
     /// uncovered; and without randomness there is no power (`chain.md` 9.2).
     fn settle_uncovered(&mut self) {
@@ -318,8 +349,13 @@ impl Voter {
             if questions.len() == MAX_QUESTIONS {
                 break;
             }
-            if matches!(entry.state, State::Open(_)) && entry.is_due() {
-                questions.push(match *height <= self.voted_before {
+            let may_be_stored = match entry.state {
+                State::Told(_) => true,
+                State::Open(_) | State::NoTable(_) => *height <= self.voted_before,
+                State::Ready(..) | State::Casting(_) => continue,
+            };
+            if entry.is_due() {
+                questions.push(match may_be_stored {
                     true => Question::VoteAndPower(*height),
                     false => Question::Power(*height),
                 });
@@ -336,19 +372,33 @@ impl Voter {
     }
 
     fn take_answer(&mut self, height: PosHeight, answer: Answer) {
-        let Some(entry) = self.queue.get_mut(&height).filter(|entry| matches!(entry.state, State::Open(_)))
-        else {
-            return;
-        };
+        let Some(entry) = self.queue.get_mut(&height).filter(|entry| entry.is_asked()) else { return };
         match answer {
-            Answer::Votable(app_hash) => *entry = Entry::ready(app_hash),
-            Answer::NoTable => entry.put_off(State::Open(Some(NO_TABLE.to_owned()))),
-            Answer::Unknown(text) => entry.put_off(State::Open(Some(text))),
+            Answer::Votable(app_hash) => entry.take_power(app_hash),
+            Answer::NoTable => self.take_no_table(height),
+            Answer::Unknown(text) => entry.take_unknown(text),
             Answer::Voted => self.settle_voted(height),
             Answer::Powerless => {
                 self.queue.remove(&height);
                 self.last_powerless = self.last_powerless.max(Some(height));
             }
+        }
+    }
+
+    /// A height without a power table below a final block was skipped by the tally: it will never be final. The block
+    /// must have been final already when the table was asked for, because a table may still have come in between.
+    fn take_no_table(&mut self, height: PosHeight) {
+        let (Some(seen), Some(entry)) = (&self.seen, self.queue.get_mut(&height)) else { return };
+        let far_below = seen.tip.to_u64().saturating_sub(height.to_u64()) >= TABLE_DEPTH;
+        let before = match entry.state {
+            State::NoTable(rounds) => rounds,
+            State::Open(_) | State::Ready(..) | State::Casting(_) | State::Told(_) => 0,
+        };
+        let rounds = before.saturating_add(u32::from(far_below));
+        if seen.last_finalised > Some(height) || rounds >= TABLE_ROUNDS {
+            self.queue.remove(&height);
+        } else {
+            entry.put_off(State::NoTable(rounds));
         }
     }
 
@@ -372,25 +422,22 @@ impl Voter {
 
     /// Takes in what became of votes, and sends the next ones; after a failure they wait for the next round.
     fn on_decided(&mut self, verdicts: Vec<(PosHeight, Verdict)>) -> Vec<Action> {
-        let failed = verdicts
-            .iter()
-            .any(|(_, verdict)| matches!(verdict, Verdict::Later(_) | Verdict::FateUnknown(_)));
+        let failed = verdicts.iter().any(|(_, verdict)| {
+            matches!(verdict, Verdict::Later(_) | Verdict::FateUnknown(_) | Verdict::Slashed)
+        });
         for (height, verdict) in verdicts {
             self.take_verdict(height, verdict);
         }
-        if failed || self.slashed || self.trouble.is_some() { Vec::new() } else { self.cast() }
+        if failed || self.trouble.is_some() { Vec::new() } else { self.cast() }
     }
 
     fn take_verdict(&mut self, height: PosHeight, verdict: Verdict) {
         let Some(entry) = self.queue.get_mut(&height) else { return };
         let State::Casting(app_hash) = entry.state else { return };
         match verdict {
-            Verdict::Stored => self.settle_voted(height),
-            Verdict::Closed => self.settle_closed(height),
-            Verdict::Void(_) => {
-                self.queue.remove(&height);
-                self.last_powerless = self.last_powerless.max(Some(height));
-            }
+            Verdict::Stored => entry.state = State::Told(Claim::Stored),
+            Verdict::Closed => entry.state = State::Told(Claim::Closed),
+            Verdict::Void(text) => entry.state = State::Told(Claim::Void(text)),
             Verdict::GivenUp(text) => {
                 self.queue.remove(&height);
                 self.last_given_up = Some((height, text));
@@ -402,7 +449,11 @@ impl Voter {
                 *entry = Entry::ready(app_hash);
                 self.trouble = Some(Reason::Jailed);
             }
-            Verdict::Slashed => self.slashed = true,
+            // The provider's record decides, which is read with the next observation.
+            Verdict::Slashed => {
+                let text = "a node answered that the finality provider is slashed".to_owned();
+                entry.put_off(State::Ready(app_hash, Some(text)));
+            }
         }
     }
 
@@ -411,11 +462,17 @@ impl Voter {
         self.last_voted = self.last_voted.max(Some(height));
     }
 
-    /// Blocks become final in order and epochs are timestamped in order, so everything below is closed as well.
-    /// Votes under way stay until their own verdicts come.
-    fn settle_closed(&mut self, height: PosHeight) {
-        self.queue.retain(|queued, entry| {
-            *queued > height || (*queued < height && matches!(entry.state, State::Casting(_)))
+    /// A height is closed if a node refused the vote as too late and its block is final. Blocks become final in order
+    /// and epochs are timestamped in order, so everything below is closed as well. Votes under way stay until their own
+    /// verdicts come, those said to be stored until that shows.
+    fn settle_closed(&mut self) {
+        let finalised = self.seen.as_ref().and_then(|seen| seen.last_finalised);
+        let is_closed = |(height, entry): &(&PosHeight, &Entry)| {
+            entry.state == State::Told(Claim::Closed) && finalised >= Some(**height)
+        };
+        let Some((&closed, _)) = self.queue.iter().rfind(is_closed) else { return };
+        self.queue.retain(|height, entry| {
+            *height > closed || matches!(entry.state, State::Casting(_) | State::Told(Claim::Stored))
         });
     }
 
@@ -441,6 +498,30 @@ impl Entry {
         Self { state: State::Ready(app_hash, None), rest: 0, tries: 0 }
     }
 
+    /// Whether the chain is asked about it.
+    fn is_asked(&self) -> bool {
+        matches!(self.state, State::Open(_) | State::NoTable(_) | State::Told(_))
+    }
+
+    /// The chain says that there is power and no vote.
+    fn take_power(&mut self, app_hash: [u8; 32]) {
+        match &self.state {
+            State::Told(Claim::Stored) if self.tries < STORED_LOOKS => self.put_off(self.state.clone()),
+            State::Told(claim) => self.put_off(State::Ready(app_hash, Some(claim.clone().contradicted()))),
+            State::Open(_) | State::NoTable(_) | State::Ready(..) | State::Casting(_) => {
+                *self = Self::ready(app_hash);
+            }
+        }
+    }
+
+    /// The chain did not answer; what is known so far stays.
+    fn take_unknown(&mut self, text: String) {
+        self.put_off(match &self.state {
+            State::Open(_) => State::Open(Some(text)),
+            known => known.clone(),
+        });
+    }
+
     /// Puts a height off for a while, longer each time.
     fn put_off(&mut self, state: State) {
         self.state = state;
@@ -459,7 +540,8 @@ impl Entry {
 /// What a queued height waits for; nothing if it is under way.
 fn waiting_for(seen: &Observation, height: PosHeight, state: &State) -> Option<Reason> {
     match state {
-        State::Open(None) | State::Casting(_) => None,
+        State::Open(None) | State::Casting(_) | State::Told(_) => None,
+        State::NoTable(_) => Some(Reason::PowerUnknown { height, detail: NO_TABLE.to_owned() }),
         State::Open(Some(detail)) => Some(Reason::PowerUnknown { height, detail: detail.clone() }),
         State::Ready(_, Some(detail)) => Some(Reason::Refused { height, detail: detail.clone() }),
         State::Ready(_, None) if covering(&seen.commitments, height).is_none() => {

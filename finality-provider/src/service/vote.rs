@@ -66,6 +66,13 @@ enum Round {
     Unreachable,
 }
 
+/// Whether a round may go on.
+#[derive(PartialEq, Eq)]
+enum Comparison {
+    Done,
+    Implausible,
+}
+
 struct VoterTask {
     provider: Arc<Provider>,
     voter: Voter,
@@ -81,7 +88,9 @@ impl VoterTask {
                 return Ok(Round::Unreachable);
             }
         };
-        self.compare(&observation).await?;
+        if self.compare(&observation).await? == Comparison::Implausible {
+            return Ok(Round::Unreachable);
+        }
         if let Some(ForeignVote { voted, recorded }) = self.provider.guard.stopped_by() {
             self.voter.on_event(Event::OtherSigner { voted, recorded });
             return Ok(Round::Done);
@@ -135,12 +144,25 @@ impl VoterTask {
     }
 
     /// Compares the chain's votes of this key with the sign records, unless the node is syncing and so cannot know them.
-    async fn compare(&self, observation: &Observation) -> Result<(), TaskError> {
-        let Some(standing) = observation.standing.filter(|_| !observation.syncing) else { return Ok(()) };
+    async fn compare(&mut self, observation: &Observation) -> Result<Comparison, TaskError> {
+        let done = Ok(Comparison::Done);
+        let Some(standing) = observation.standing.filter(|_| !observation.syncing) else { return done };
+        let tip = observation.tip;
         let provider = &self.provider;
         let recorded = provider.manager.records().highest(&provider.subject).unwrap_or(PosHeight::new(0));
-        match provider.guard.compare(standing.highest_voted, recorded) {
-            Finding::Nothing => Ok(()),
+        match provider.guard.compare(standing.highest_voted, recorded, tip) {
+            Finding::Nothing => done,
+            Finding::Implausible => {
+                let voted = standing.highest_voted;
+                tracing::warn!(
+                    finality_provider = %provider.subject.finality_provider,
+                    pos_height = voted.to_u64(),
+                    tip = tip.to_u64(),
+                    "the node tells of a vote above its own latest block; its answers are not used"
+                );
+                self.voter.on_event(Event::Implausible { voted, tip });
+                Ok(Comparison::Implausible)
+            }
             Finding::Raise(ForeignVote { voted, recorded }) => {
                 tracing::error!(
                     finality_provider = %provider.subject.finality_provider,
@@ -151,7 +173,7 @@ impl VoterTask {
                 let raise = move |p: &Provider| p.manager.records().record_watermark(&p.subject, voted);
                 provider.sign(raise).await?.map_err(records_failed)?;
                 provider.guard.open();
-                Ok(())
+                done
             }
             Finding::Stopped(ForeignVote { voted, recorded }) => {
                 tracing::error!(
@@ -160,7 +182,7 @@ impl VoterTask {
                     recorded = recorded.to_u64(),
                     "another signer holds this key: the chain has a vote this signer did not make; signing is stopped"
                 );
-                Ok(())
+                done
             }
         }
     }
@@ -249,14 +271,12 @@ impl VoterTask {
                     tracing::error!(finality_provider = %key, pos_height, reason, "height given up");
                 }
                 Verdict::Closed | Verdict::Void(_) => {
-                    tracing::info!(finality_provider = %key, pos_height, ?verdict, "no vote is taken any more");
+                    tracing::info!(finality_provider = %key, pos_height, ?verdict, "a node takes no vote any more");
                 }
-                Verdict::Later(_) | Verdict::FateUnknown(_) | Verdict::Jailed => {
+                // What the chain says of a slashed or jailed provider is read with the next round.
+                Verdict::Later(_) | Verdict::FateUnknown(_) | Verdict::Jailed | Verdict::Slashed => {
                     provider.meters.vote_failed(key);
                     tracing::warn!(finality_provider = %key, pos_height, ?verdict, "vote did not get through");
-                }
-                Verdict::Slashed => {
-                    tracing::error!(finality_provider = %key, pos_height, "the finality provider is slashed");
                 }
             }
         }

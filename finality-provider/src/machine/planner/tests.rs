@@ -22,6 +22,11 @@ fn planned(planner: &mut Planner, observation: Observation) -> Option<(u64, u64)
     actions.first().map(|Action::Announce(range)| (range.start.to_u64(), range.count))
 }
 
+/// The same chain at several looks in a row, until something is planned.
+fn planned_after_looks(planner: &mut Planner, observation: Observation) -> Option<(u64, u64)> {
+    (0..TIP_LOOKS).find_map(|_| planned(planner, observation))
+}
+
 #[test]
 fn a_range_starts_behind_the_last_one_the_tip_and_activation_whichever_is_highest() {
     let plan = Plan { count: 100, lead: 50 };
@@ -37,8 +42,43 @@ fn a_range_starts_behind_the_last_one_the_tip_and_activation_whichever_is_highes
         (seen(10, 160_009, 1, 0), Some((160_009, 100))),
     ];
     for (observation, expected) in table {
-        assert_eq!(planned(&mut Planner::new(plan, None), observation), expected, "{observation:?}");
+        assert_eq!(
+            planned_after_looks(&mut Planner::new(plan, None), observation),
+            expected,
+            "{observation:?}"
+        );
     }
+}
+
+#[test]
+fn a_hole_is_left_only_when_the_tip_was_seen_beyond_it_three_times_in_a_row() {
+    let plan = Plan { count: 100, lead: 50 };
+    // (tips of looks in a row, what is planned at the last one)
+    let table: [(&[u64], Option<u64>); 8] = [
+        (&[1_000], None),
+        (&[1_000, 1_000], None),
+        (&[1_000, 1_000, 1_000], Some(1_001)),
+        (&[1_000, 1_010, 1_020], Some(1_021)),
+        (&[1_000, 20, 1_000, 1_000], None),
+        (&[1_000, 1_000, 999], None),
+        (&[1_000, 1_000, 90_000], None),
+        (&[1_000, 90_000, 90_000, 90_000], Some(90_001)),
+    ];
+    for (tips, start) in table {
+        for until in [0, 70] {
+            let mut planner = Planner::new(plan, None);
+            let (last, before) = tips.split_last().unwrap();
+            for tip in before {
+                assert_eq!(planned(&mut planner, seen(*tip, 1, 1, until)), None, "{tips:?}");
+            }
+            let expected = start.map(|start| (start, 100));
+            assert_eq!(planned(&mut planner, seen(*last, 1, 1, until)), expected, "{tips:?}");
+            let waits = matches!(planner.obstacle(), Some(Obstacle::TipNotConfirmed(_)));
+            assert_eq!(waits, start.is_none(), "{tips:?}");
+        }
+    }
+    // Without a hole nothing is waited for.
+    assert_eq!(planned(&mut Planner::new(plan, None), seen(40, 1, 1, 40)), Some((41, 100)));
 }
 
 #[test]
@@ -50,7 +90,7 @@ fn what_cannot_be_committed_is_said_instead() {
     assert_eq!(planner.obstacle(), Some(&too_far));
     assert_eq!(planned(&mut planner, seen(11, 160_010, 1, 0)), Some((160_010, 100)));
     let mut planner = Planner::new(plan, None);
-    assert_eq!(planned(&mut planner, seen(10, 1, MAX_COUNT + 1, 0)), None);
+    assert_eq!(planned_after_looks(&mut planner, seen(10, 1, MAX_COUNT + 1, 0)), None);
     assert_eq!(planner.obstacle(), Some(&Obstacle::MinimumTooLarge(MAX_COUNT + 1)));
 }
 
@@ -58,7 +98,7 @@ fn what_cannot_be_committed_is_said_instead() {
 fn a_lost_announcement_is_repeated_with_identical_bounds_also_after_a_restart() {
     let plan = Plan { count: 100, lead: 50 };
     let mut planner = Planner::new(plan, None);
-    let first = planned(&mut planner, seen(10, 1, 1, 0)).unwrap();
+    let first = planned_after_looks(&mut planner, seen(10, 1, 1, 0)).unwrap();
     assert_eq!(planned(&mut planner, seen(12, 1, 1, 0)), None, "it is on its way");
     let range = Range { start: height(first.0), count: first.1 };
     planner.on_event(Event::Ended(range, Ending::Unknown("timed out".to_owned())));
@@ -76,7 +116,7 @@ fn a_lost_announcement_is_repeated_with_identical_bounds_also_after_a_restart() 
 fn a_taken_announcement_waits_for_the_node_to_show_it() {
     let plan = Plan { count: 100, lead: 50 };
     let mut planner = Planner::new(plan, None);
-    let (start, count) = planned(&mut planner, seen(10, 1, 1, 0)).unwrap();
+    let (start, count) = planned_after_looks(&mut planner, seen(10, 1, 1, 0)).unwrap();
     planner.on_event(Event::Ended(Range { start: height(start), count }, Ending::Accepted));
     for _ in 0..5 {
         assert_eq!(
@@ -93,11 +133,11 @@ fn a_taken_announcement_waits_for_the_node_to_show_it() {
 #[test]
 fn refused_bounds_are_planned_anew() {
     let mut planner = Planner::new(Plan { count: 100, lead: 50 }, None);
-    let (start, count) = planned(&mut planner, seen(10, 1, 1, 0)).unwrap();
+    let (start, count) = planned_after_looks(&mut planner, seen(10, 1, 1, 0)).unwrap();
     let refused = Ending::Refused("too few".to_owned());
     planner.on_event(Event::Ended(Range { start: height(start), count }, refused));
     assert!(matches!(planner.obstacle(), Some(Obstacle::Refused(_))));
-    assert_eq!(planned(&mut planner, seen(12, 1, 300, 0)), Some((13, 300)));
+    assert_eq!(planned(&mut planner, seen(12, 1, 300, 0)), Some((13, 300)), "the tip is known by now");
 }
 
 /// A chain that keeps commitments by its own rules (`crypto.md` 6.4).
@@ -207,7 +247,7 @@ proptest! {
         }
         prop_assume!(until < tip + 100_000);
         let mut planner = Planner::new(Plan { count, lead }, None);
-        let looks = lead / count + 3;
+        let looks = lead / count + 3 + u64::from(TIP_LOOKS);
         for _ in 0..looks {
             let observation = seen(chain.tip, 1, 1, chain.until());
             for Action::Announce(range) in planner.on_event(Event::Observed(observation)) {

@@ -65,6 +65,14 @@ fn decide(voter: &mut Voter, verdicts: impl IntoIterator<Item = (u64, Verdict)>)
     voter.on_event(Event::Decided(verdicts.into_iter().map(|(height, v)| (h(height), v)).collect()))
 }
 
+/// The chain shows these votes at the next look.
+fn shown(voter: &mut Voter, tip: u64, heights: impl IntoIterator<Item = u64>) -> Vec<Action> {
+    let asked = asked(&observe(voter, at(tip)));
+    let heights: Vec<_> = heights.into_iter().collect();
+    assert!(heights.iter().all(|height| asked.contains(height)), "{heights:?} in {asked:?}");
+    reply(voter, heights.into_iter().map(|height| (height, Answer::Voted)))
+}
+
 /// A voter that has votes for 10 to 12 under way.
 fn casting() -> Voter {
     let mut voter = Voter::new(100, None);
@@ -79,6 +87,8 @@ fn a_height_with_power_is_voted_on_once() {
     let mut voter = casting();
     assert_eq!(asked(&observe(&mut voter, at(12))), [0; 0], "nothing is asked or cast twice");
     assert_eq!(decide(&mut voter, (10..=12).map(|height| (height, Verdict::Stored))), []);
+    assert_eq!(voter.reason(), None);
+    assert_eq!(shown(&mut voter, 12, 10..=12), []);
     assert_eq!((voter.queued(), voter.last_voted(), voter.settled_below()), (0, Some(h(12)), Some(h(13))));
     assert_eq!(voter.reason(), None);
     assert_eq!(asked(&observe(&mut voter, at(13))), [13]);
@@ -91,6 +101,7 @@ fn an_unknown_power_keeps_the_height_and_does_not_hold_up_the_next() {
     let unknown = || Answer::Unknown("node is down".to_owned());
     assert_eq!(voted(&reply(&mut voter, [(10, unknown()), (11, Answer::Votable(block(11)))])), [11]);
     decide(&mut voter, [(11, Verdict::Stored)]);
+    shown(&mut voter, 11, [11]);
     assert_eq!(voter.reason(), None, "it is voting");
     assert_eq!(voter.waiting().unwrap().1.code(), "power_unknown");
     let mut asked_again = 0;
@@ -114,7 +125,10 @@ fn a_missing_table_is_believed_only_when_a_later_block_is_final_or_it_lies_far_b
     observe(&mut voter, at(20));
     assert_eq!(voter.settled_below(), Some(h(10)), "it may lie ahead of a lagging node");
     let mut after = voter.clone();
-    observe(&mut after, Observation { last_finalised: Some(h(11)), ..at(20) });
+    let finalised = Observation { last_finalised: Some(h(11)), ..at(20) };
+    assert!(asked(&observe(&mut after, finalised)).contains(&10));
+    assert_eq!(after.settled_below(), Some(h(10)), "the table may have come since it was asked for");
+    reply(&mut after, [(10, Answer::NoTable)]);
     assert_eq!(after.settled_below(), Some(h(11)), "the tally skipped it");
     for _ in 0..10 {
         if asked(&observe(&mut voter, at(110))).contains(&10) {
@@ -128,15 +142,16 @@ fn a_missing_table_is_believed_only_when_a_later_block_is_final_or_it_lies_far_b
 fn every_verdict_settles_or_keeps_as_it_should() {
     let text = || "why".to_owned();
     // (verdict of height 10, heights left in the queue, reason)
+    let all: &[u64] = &[10, 11, 12];
     let table: [(Verdict, &[u64], Option<&str>); 8] = [
-        (Verdict::Stored, &[11, 12], None),
-        (Verdict::Void(text()), &[11, 12], Some("no_power")),
+        (Verdict::Stored, all, None),
+        (Verdict::Void(text()), all, None),
         (Verdict::GivenUp(text()), &[11, 12], Some("given_up")),
-        (Verdict::Closed, &[11, 12], None),
-        (Verdict::Later(text()), &[10, 11, 12], Some("refused")),
-        (Verdict::FateUnknown(text()), &[10, 11, 12], Some("refused")),
-        (Verdict::Jailed, &[10, 11, 12], Some("jailed")),
-        (Verdict::Slashed, &[10, 11, 12], Some("slashed")),
+        (Verdict::Closed, all, None),
+        (Verdict::Later(text()), all, Some("refused")),
+        (Verdict::FateUnknown(text()), all, Some("refused")),
+        (Verdict::Jailed, all, Some("jailed")),
+        (Verdict::Slashed, all, Some("refused")),
     ];
     for (verdict, left, reason) in table {
         let mut voter = casting();
@@ -148,16 +163,83 @@ fn every_verdict_settles_or_keeps_as_it_should() {
 }
 
 #[test]
+fn what_a_node_answers_to_a_vote_settles_the_height_only_when_the_chain_shows_it() {
+    let (votable, voted_on) = (|| Answer::Votable(block(10)), || Answer::Voted);
+    let unknown = || Answer::Unknown("down".to_owned());
+    let void = || Verdict::Void("why".to_owned());
+    // (verdict of height 10, last final block, the chain's answer, whether it is settled, whether it is voted on again)
+    let table = [
+        (Verdict::Stored, None, voted_on(), true, false),
+        (Verdict::Stored, None, votable(), false, false),
+        (Verdict::Stored, None, unknown(), false, false),
+        (void(), None, Answer::Powerless, true, false),
+        (void(), None, votable(), false, true),
+        (void(), None, unknown(), false, false),
+        (Verdict::Closed, Some(10), votable(), true, false),
+        (Verdict::Closed, Some(9), votable(), false, true),
+        (Verdict::Closed, None, votable(), false, true),
+        (Verdict::Closed, None, voted_on(), true, false),
+    ];
+    for (verdict, finalised, answer, settled, again) in table {
+        let row = format!("{verdict:?}, {finalised:?}, {answer:?}");
+        let mut voter = casting();
+        assert_eq!(decide(&mut voter, [(10, verdict)]), [], "{row}");
+        observe(&mut voter, Observation { last_finalised: finalised.map(h), ..at(12) });
+        let votes = reply(&mut voter, [(10, answer)]);
+        assert_eq!(voter.settled_below() > Some(h(10)), settled, "{row}");
+        assert_eq!(voted(&votes), if again { vec![10] } else { vec![] }, "{row}");
+    }
+}
+
+#[test]
+fn a_vote_that_is_said_to_be_stored_and_never_shows_is_sent_again() {
+    let mut voter = casting();
+    decide(&mut voter, [(10, Verdict::Stored)]);
+    let mut rounds = 0;
+    loop {
+        rounds += 1;
+        assert!(rounds < 20, "it is never sent again");
+        if asked(&observe(&mut voter, at(12))) == [10]
+            && reply(&mut voter, [(10, Answer::Votable(block(10)))]) != []
+        {
+            break;
+        }
+        if voter.waiting().is_some_and(|(height, reason)| height == h(10) && reason.code() == "refused") {
+            break;
+        }
+    }
+    assert!(rounds > 3, "a node that lags gets time to show it: {rounds}");
+}
+
+#[test]
+fn one_node_that_says_slashed_does_not_stop_the_voter() {
+    let mut voter = casting();
+    assert_eq!(decide(&mut voter, (10..=12).map(|height| (height, Verdict::Slashed))), []);
+    assert_eq!(voted(&observe(&mut voter, at(12))), [10, 11, 12], "the provider's record says otherwise");
+    let slashed = Some(Standing { slashed: true, jailed: false, highest_voted: h(0) });
+    observe(&mut voter, Observation { standing: slashed, ..at(12) });
+    assert_eq!(voter.reason(), Some(Reason::Slashed));
+}
+
+#[test]
+fn an_answer_that_does_not_fit_together_is_shown_and_the_next_round_goes_on() {
+    let mut voter = Voter::new(100, None);
+    assert_eq!(voter.on_event(Event::Implausible { voted: h(1_000), tip: h(12) }), []);
+    assert_eq!(voter.reason().unwrap().code(), "vote_above_tip");
+    assert_eq!(asked(&observe(&mut voter, at(12))), [10, 11, 12]);
+}
+
+#[test]
 fn a_refused_member_of_a_batch_does_not_hold_up_the_others() {
     let mut voter = casting();
     decide(
         &mut voter,
         [(10, Verdict::Stored), (11, Verdict::Later("odd".to_owned())), (12, Verdict::Stored)],
     );
+    assert_eq!(voted(&shown(&mut voter, 12, [10, 12])), [11]);
     assert_eq!((voter.last_voted(), voter.settled_below()), (Some(h(12)), Some(h(11))));
-    let again = observe(&mut voter, at(12));
-    assert_eq!(voted(&again), [11]);
     assert_eq!(decide(&mut voter, [(11, Verdict::Stored)]), []);
+    shown(&mut voter, 12, [11]);
     assert_eq!(voter.reason(), None);
 }
 
@@ -170,6 +252,9 @@ fn a_closed_height_closes_everything_below_it() {
     assert_eq!(voted(&decide(&mut voter, [(10, Verdict::Stored)])), [11]);
     let mut closed = voter.clone();
     assert_eq!(voted(&decide(&mut closed, [(11, Verdict::Closed)])), [12]);
+    let final_block = Observation { last_finalised: Some(h(11)), ..at(14) };
+    assert_eq!(asked(&observe(&mut closed, final_block)), [10, 13, 14], "said to be stored, not shown yet");
+    reply(&mut closed, [(10, Answer::Voted)]);
     assert_eq!(closed.settled_below(), Some(h(12)));
 }
 
@@ -356,21 +441,28 @@ proptest! {
                         prop_assert!(ballots.iter().all(|b| b.message.app_hash == block(b.message.height.to_u64())));
                         let verdicts: Vec<_> =
                             heights.iter().map(|height| (*height, arbitrary_verdict(*height, seed))).collect();
-                        settled.extend(verdicts.iter().filter(|(_, v)| settles(v)).map(|(height, _)| *height));
+                        let given_up = |verdict: &Verdict| matches!(verdict, Verdict::GivenUp(_));
+                        settled.extend(verdicts.iter().filter(|(_, v)| given_up(v)).map(|(height, _)| *height));
                         decide(&mut voter, verdicts)
                     }
                 });
             }
         }
         // The chain recovers.
-        for _ in 0..200 {
+        let mut stored = BTreeSet::new();
+        for _ in 0..300 {
             let mut actions = observe(&mut voter, at(tip));
             while let Some(action) = actions.pop() {
                 actions.extend(match action {
                     Action::Ask(questions) => {
-                        reply(&mut voter, questions.iter().map(|q| q.height().to_u64()).map(|x| (x, Answer::Votable(block(x)))))
+                        let answer = |height: u64| match stored.contains(&height) {
+                            true => (height, Answer::Voted),
+                            false => (height, Answer::Votable(block(height))),
+                        };
+                        reply(&mut voter, questions.iter().map(|question| answer(question.height().to_u64())))
                     }
                     Action::Vote(ballots) => {
+                        stored.extend(ballots.iter().map(|ballot| ballot.message.height.to_u64()));
                         decide(&mut voter, ballots.iter().map(|b| (b.message.height.to_u64(), Verdict::Stored)))
                     }
                 });
@@ -391,16 +483,14 @@ fn arbitrary_answer(height: u64, seed: usize) -> Answer {
 }
 
 fn arbitrary_verdict(height: u64, seed: usize) -> Verdict {
-    match (usize::try_from(height).unwrap() * 3 + seed) % 6 {
+    match (usize::try_from(height).unwrap() * 3 + seed) % 8 {
         0 => Verdict::Stored,
         1 => Verdict::Later("odd".to_owned()),
         2 => Verdict::FateUnknown("lost".to_owned()),
         3 => Verdict::Void("no power".to_owned()),
         4 => Verdict::GivenUp("signed already".to_owned()),
+        5 => Verdict::Slashed,
+        6 => Verdict::Closed,
         _ => Verdict::Jailed,
     }
-}
-
-fn settles(verdict: &Verdict) -> bool {
-    matches!(verdict, Verdict::Stored | Verdict::Void(_) | Verdict::GivenUp(_))
 }

@@ -19,6 +19,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const BATCH: usize = 30;
 /// Most parked delegations remembered; beyond it any one is forgotten, which only costs another look.
 const PARKED_BOUND: usize = 10_000;
+/// Ticks for which a delegation rests after the chain's first refusal; each further rest is twice as long.
+const FIRST_REST: u32 = 4;
+/// Ticks of the longest rest: an hour at the sample configuration's poll interval.
+const LONGEST_REST: u32 = 720;
 /// Most untrusted params versions remembered as reported; a node that tells more is reported each time.
 const UNTRUSTED_BOUND: usize = 1_000;
 
@@ -112,6 +116,22 @@ impl ParamsTrust {
 pub struct Parked {
     /// For people.
     pub reason: String,
+    /// Only for a while, if the chain refused it: one wrong answer of one node must not keep a stake from its quorum.
+    rest: Option<Rest>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Rest {
+    /// Ticks left.
+    left: u32,
+    /// Length of this rest, in ticks.
+    length: u32,
+}
+
+impl Parked {
+    fn is_due(&self) -> bool {
+        self.rest.is_some_and(|rest| rest.left == 0)
+    }
 }
 
 /// The machine.
@@ -162,7 +182,7 @@ impl Machine {
     pub fn untrusted_params(&self) -> &BTreeMap<ParamsVersion, UntrustedParams> {
         &self.untrusted
     }
-    /// Delegations that will not be signed, with the reason.
+    /// Delegations that are left alone, some only for a while, with the reason.
     pub fn parked(&self) -> &BTreeMap<Txid, Parked> {
         &self.parked
     }
@@ -176,6 +196,9 @@ impl Machine {
     }
 
     fn on_tick(&mut self) -> Vec<Action> {
+        for rest in self.parked.values_mut().filter_map(|parked| parked.rest.as_mut()) {
+            rest.left = rest.left.saturating_sub(1);
+        }
         // Versions are only ever added; reading them each time costs one call and finds a new one before it is needed.
         let mut actions = vec![Action::FetchParams, Action::FetchPending];
         actions.extend(self.submit_next());
@@ -226,7 +249,7 @@ impl Machine {
         for delegation in delegations {
             let staking_txid = delegation.terms.staking_tx.compute_txid();
             if self.in_flight.contains(&staking_txid)
-                || self.parked.contains_key(&staking_txid)
+                || self.parked.get(&staking_txid).is_some_and(|parked| !parked.is_due())
                 || self.already_signed(&delegation)
             {
                 continue;
@@ -279,8 +302,13 @@ impl Machine {
             self.in_flight.remove(&staking_txid);
             self.to_submit.retain(|set| set.staking_txid != staking_txid);
             match outcome {
-                MessageOutcome::Accepted { .. } => self.signed += 1,
-                MessageOutcome::AlreadyDone(_) => {}
+                MessageOutcome::Accepted { .. } => {
+                    self.parked.remove(&staking_txid);
+                    self.signed += 1;
+                }
+                MessageOutcome::AlreadyDone(_) => {
+                    self.parked.remove(&staking_txid);
+                }
                 // The next tick reads the chain again and signs the same where it is still missing.
                 MessageOutcome::Unknown(error) => {
                     actions.push(Action::Report { staking_txid, reason: error.to_string() })
@@ -290,7 +318,7 @@ impl Machine {
                         actions.push(Action::Alarm(format!(
                             "chain refuses our signature on {staking_txid}: {refusal}; either we are wrong or the node lies"
                         )));
-                        actions.extend(self.park(staking_txid, refusal.to_string()));
+                        actions.extend(self.put_to_rest(staking_txid, refusal.to_string()));
                     }
                     // A fact may change: the next tick reads the chain again.
                     RefusalKind::InsufficientFunds
@@ -319,7 +347,9 @@ impl Machine {
                     | RefusalKind::FinalityNotActive
                     | RefusalKind::BlockAlreadyFinalised
                     | RefusalKind::HeadersRejected
-                    | RefusalKind::Other => actions.extend(self.park(staking_txid, refusal.to_string())),
+                    | RefusalKind::Other => {
+                        actions.extend(self.put_to_rest(staking_txid, refusal.to_string()));
+                    }
                 },
             }
         }
@@ -342,11 +372,23 @@ impl Machine {
         vec![Action::Submit(self.to_submit.iter().take(BATCH).cloned().collect())]
     }
 
+    /// Leaves a delegation alone for good.
     fn park(&mut self, staking_txid: Txid, reason: String) -> Vec<Action> {
-        if self.parked.len() >= PARKED_BOUND {
+        self.leave(staking_txid, reason, None)
+    }
+
+    /// Leaves a delegation alone for a while, longer each time.
+    fn put_to_rest(&mut self, staking_txid: Txid, reason: String) -> Vec<Action> {
+        let before = self.parked.get(&staking_txid).and_then(|parked| parked.rest);
+        let length = before.map_or(FIRST_REST, |rest| rest.length.saturating_mul(2).min(LONGEST_REST));
+        self.leave(staking_txid, reason, Some(Rest { left: length, length }))
+    }
+
+    fn leave(&mut self, staking_txid: Txid, reason: String, rest: Option<Rest>) -> Vec<Action> {
+        if self.parked.len() >= PARKED_BOUND && !self.parked.contains_key(&staking_txid) {
             self.parked.pop_first();
         }
-        self.parked.insert(staking_txid, Parked { reason: reason.clone() });
+        self.parked.insert(staking_txid, Parked { reason: reason.clone(), rest });
         vec![Action::Report { staking_txid, reason }]
     }
 

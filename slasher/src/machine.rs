@@ -6,6 +6,7 @@
 
 mod case;
 mod event;
+mod rest;
 
 pub use event::{Action, Event, Report, Task};
 
@@ -29,6 +30,7 @@ use btc_staking_protocol::{
     params::{ParamsVersion, StakingParams},
 };
 use case::{Answer, Case, Origin};
+use rest::Resting;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -44,8 +46,8 @@ pub struct Machine {
     watch: Watch,
     cases: BTreeMap<FinalityProviderPublicKey, Case>,
     in_flight: BTreeSet<Task>,
-    /// Tasks the chain took or refused for good, until the stake's reading or its place on Bitcoin changes.
-    parked: BTreeSet<Task>,
+    /// Tasks the chain took or refused, for a while or until the stake's reading or its place on Bitcoin changes.
+    resting: Resting,
     /// Lowest height at which something may have been missed.
     gap: Option<BtcHeight>,
     /// Tip under which a block of the gap was not to be had.
@@ -71,7 +73,7 @@ impl Machine {
             watch: Watch::new(),
             cases: BTreeMap::new(),
             in_flight: BTreeSet::new(),
-            parked: BTreeSet::new(),
+            resting: Resting::default(),
             gap: None,
             unreadable_under: None,
             sought: BTreeMap::new(),
@@ -129,6 +131,7 @@ impl Machine {
                 self.on_broadcast(staking_txid, output, outcome)
             }
             Event::Tick => {
+                self.resting.tick();
                 // A block that was not to be had is asked for again with every new tip, the rest of a gap at once.
                 let waits = self
                     .unreadable_under
@@ -193,10 +196,10 @@ impl Machine {
         for fact in facts {
             match fact {
                 WatchFact::Confirmed { txid, .. } | WatchFact::Unconfirmed { txid, .. } => {
-                    self.parked.remove(&Task::Activate(*txid));
+                    self.resting.wake(&Task::Activate(*txid));
                 }
                 WatchFact::Spent { outpoint, .. } | WatchFact::Unspent { outpoint, .. } => {
-                    self.parked.remove(&Task::ReportSpend(outpoint.txid));
+                    self.resting.wake(&Task::ReportSpend(outpoint.txid));
                 }
             }
         }
@@ -262,8 +265,8 @@ impl Machine {
             let unseen = self.proven_but_unseen(&txid, &delegation);
             if let Some(known) = self.stakes.get_mut(&txid) {
                 if known.delegation.status != delegation.status {
-                    self.parked.remove(&Task::Activate(txid));
-                    self.parked.remove(&Task::ReportSpend(txid));
+                    self.resting.wake(&Task::Activate(txid));
+                    self.resting.wake(&Task::ReportSpend(txid));
                 }
                 if known.delegation.covenant != delegation.covenant {
                     // A late signature may complete the quorum: no reason to wait for a block.
@@ -430,7 +433,7 @@ impl Machine {
                 "stake {stake} was spent by {spender}, whose other inputs we cannot prove; its holder has to report it"
             )));
         }
-        tasks.retain(|(task, _)| !self.in_flight.contains(task) && !self.parked.contains(task));
+        tasks.retain(|(task, _)| !self.in_flight.contains(task) && !self.resting.contains(task));
         if !tasks.is_empty() {
             self.in_flight.extend(tasks.iter().map(|(task, _)| task.clone()));
             actions.push(Action::Submit(tasks));
@@ -443,15 +446,13 @@ impl Machine {
         for (task, outcome) in outcomes {
             self.in_flight.remove(&task);
             match outcome {
-                // Parked until the stake's reading shows the new status, so that it is not sent twice meanwhile.
-                MessageOutcome::Accepted { .. } | MessageOutcome::AlreadyDone(_) => {
-                    self.parked.insert(task);
-                }
+                // Rests until the stake's reading shows the new status, so that it is not sent twice meanwhile.
+                MessageOutcome::Accepted { .. } | MessageOutcome::AlreadyDone(_) => self.resting.taken(task),
                 MessageOutcome::Unknown(_) => {}
                 MessageOutcome::Refused(refusal) if may_change(refusal.kind) => {}
                 MessageOutcome::Refused(refusal) => {
                     actions.extend(self.problem(format!("chain refuses {task:?}: {refusal}")));
-                    self.parked.insert(task);
+                    self.resting.refused(task);
                 }
             }
         }
@@ -546,13 +547,15 @@ fn undelegation_report(stake: &Stake, spend: &Spend) -> Option<UndelegationRepor
     })
 }
 
-/// Whether a refusal may turn into acceptance by waiting: the next tick computes the task again from facts.
+/// Whether a refusal may turn into acceptance soon: the next tick computes the task again from facts. After any other the
+/// task rests, longer each time; never for good, because one node that is wrong must not silence the watchtower.
 fn may_change(kind: RefusalKind) -> bool {
     match kind {
         RefusalKind::NotDeepEnough
         | RefusalKind::HeaderUnknown
         | RefusalKind::QuorumMissing
         | RefusalKind::InsufficientFunds
+        | RefusalKind::DelegationNotFound
         | RefusalKind::WaitingTime
         | RefusalKind::NotNow => true,
         RefusalKind::FinalityProviderNotFound
@@ -564,7 +567,6 @@ fn may_change(kind: RefusalKind) -> bool {
         | RefusalKind::Broken
         | RefusalKind::FinalityProviderSlashed
         | RefusalKind::FinalityProviderJailed
-        | RefusalKind::DelegationNotFound
         | RefusalKind::NotACommitteeMember
         | RefusalKind::InvalidCovenantSignature
         | RefusalKind::IncludedTooEarly

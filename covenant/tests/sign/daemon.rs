@@ -91,6 +91,30 @@ async fn a_set_the_chain_refuses_does_not_keep_the_others() {
 }
 
 #[tokio::test]
+async fn a_refusal_of_the_chain_rests_a_delegation_longer_each_time_and_never_for_good() {
+    for kind in [RefusalKind::Broken, RefusalKind::Other, RefusalKind::InvalidCovenantSignature] {
+        let bench = Bench::new();
+        bench.add(&pending("holder"));
+        let (service, mut machine) = (bench.service(), machine());
+        let refusal = || Refusal { kind, codespace: "sdk".to_owned(), code: 1, text: "no".to_owned() };
+        // (rounds without a submission, then one)
+        for rest in [0, 3, 7, 15] {
+            bench.chain.answer_next(MessageOutcome::Refused(refusal()));
+            for _ in 0..rest {
+                bench.round(&service, &mut machine).await;
+                assert!(bench.sent().is_empty(), "{kind:?}");
+            }
+            bench.round(&service, &mut machine).await;
+            assert_eq!((bench.sent().len(), machine.parked().len()), (1, 1), "{kind:?} after {rest}");
+        }
+        for _ in 0..32 {
+            bench.round(&service, &mut machine).await;
+        }
+        assert_eq!((machine.signed(), machine.parked().len()), (1, 0), "{kind:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_delegation_to_a_slashed_provider_is_refused() {
     let bench = Bench::new();
     let delegation = pending("holder");

@@ -59,7 +59,7 @@ async fn an_unbonding_is_reported_once_it_is_in_a_block() {
 }
 
 #[tokio::test]
-async fn what_was_not_settled_is_sent_again_and_what_was_refused_for_good_is_not() {
+async fn what_was_not_settled_is_sent_again_and_what_was_refused_rests() {
     let mut bench = Bench::new().await;
     let stake = bench.stake("holder", &Provider::new("provider"));
     bench.confirm(&[&stake]).await;
@@ -83,12 +83,61 @@ async fn what_was_not_settled_is_sent_again_and_what_was_refused_for_good_is_not
     bench.chain.answer_next(refused(RefusalKind::Other));
     bench.round(&mut watcher).await;
     bench.round(&mut watcher).await;
-    assert_eq!(bench.sent(), ["spend"], "refused for good");
+    assert_eq!(bench.sent(), ["spend"], "refused, it rests");
     // The spend moves to another block: another proof, another try.
     bench.reorg(1).await;
     bench.round(&mut watcher).await;
     assert_eq!(bench.sent(), ["spend"]);
     assert_eq!(bench.status(&stake), DelegationStatus::Unbonded);
+}
+
+#[tokio::test]
+async fn no_single_refusal_ends_a_task() {
+    // (refusal, looks until it is sent again)
+    for (kind, looks) in
+        [(RefusalKind::DelegationNotFound, 1), (RefusalKind::Broken, 4), (RefusalKind::Other, 4)]
+    {
+        let mut bench = Bench::new().await;
+        let stake = bench.stake("holder", &Provider::new("provider"));
+        bench.confirm(&[&stake]).await;
+        bench.mine(K).await;
+        bench.relay().await.unwrap();
+        let service = bench.service();
+        let mut watcher = bench.watch(&service).await;
+        bench.chain.answer_next(refused(kind));
+        bench.round(&mut watcher).await;
+        assert_eq!(bench.sent(), ["proof"], "{kind:?}");
+        for _ in 1..looks {
+            bench.round(&mut watcher).await;
+            assert_eq!(bench.sent(), Vec::<&str>::new(), "{kind:?}");
+        }
+        bench.round(&mut watcher).await;
+        assert_eq!(bench.sent(), ["proof"], "{kind:?}");
+        assert_eq!(bench.status(&stake), DelegationStatus::Active, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_revealed_secret_that_was_refused_is_shown_again() {
+    let mut bench = Bench::new().await;
+    let provider = Provider::new("provider");
+    let stake = bench.stake("holder", &provider);
+    bench.confirm(&[&stake]).await;
+    bench.mine(K).await;
+    let service = bench.service();
+    let mut watcher = bench.watch(&service).await;
+    bench.round(&mut watcher).await;
+    bench.broadcast(&stake.signed_slashing(SlashedOutput::Staking, &provider.secret())).await;
+    bench.mine(1).await;
+    bench.relay().await.unwrap();
+    bench.sent();
+    bench.chain.answer_next(refused(RefusalKind::Other));
+    let mut shown = 0;
+    for _ in 0..6 {
+        bench.round(&mut watcher).await;
+        shown += bench.sent().iter().filter(|name| **name == "secret").count();
+    }
+    assert_eq!(shown, 2, "refused once, then taken");
 }
 
 fn refused(kind: RefusalKind) -> MessageOutcome {

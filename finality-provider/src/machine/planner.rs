@@ -214,7 +214,10 @@ impl Planner {
             return None;
         }
         match self.first_range(observation) {
-            Ok(range) => Some(range),
+            Ok(range) => {
+                self.obstacle.take_if(|obstacle| matches!(obstacle, Obstacle::TipNotConfirmed(_)));
+                Some(range)
+            }
             Err(obstacle) => {
                 self.obstacle = Some(obstacle);
                 None

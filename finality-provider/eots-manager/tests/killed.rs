@@ -25,6 +25,8 @@ const DIRECTORY: &str = "EOTS_TEST_DIRECTORY";
 const ROUND: &str = "EOTS_TEST_ROUND";
 const ROUNDS: &str = "EOTS_TEST_ROUNDS";
 const SEED: &str = "EOTS_TEST_SEED";
+/// Set for a child that has rivals: it waits until it can open the records, and compacts them now and then.
+const RACE: &str = "EOTS_TEST_RACE";
 
 fn open(directory: &Path) -> Result<(EotsManager, Subject), OpenError> {
     let key = EotsKey::from_secret_bytes(&[7; 32]).unwrap();
@@ -36,26 +38,47 @@ fn open(directory: &Path) -> Result<(EotsManager, Subject), OpenError> {
 #[test]
 fn child_that_signs_until_it_is_killed() {
     let (Ok(directory), Ok(round)) = (std::env::var(DIRECTORY), std::env::var(ROUND)) else { return };
-    let (manager, subject) = open(Path::new(&directory)).unwrap();
+    let race = std::env::var(RACE).is_ok();
+    let (manager, subject) = loop {
+        match open(Path::new(&directory)) {
+            Err(OpenError::InUse(_)) if race => std::thread::yield_now(),
+            other => break other.unwrap(),
+        }
+    };
     let highest = manager.records().highest(&subject).map_or(0, PosHeight::to_u64);
-    for height in highest.saturating_sub(3).max(1).. {
-        let app_hash = Sha256::digest(format!("{round}/{height}")).into();
-        let message = VoteMessage { height: PosHeight::new(height), app_hash };
-        if let Ok(signature) = manager.sign_vote(&subject, message) {
-            println!("signed {height} {} {}", hex::encode(app_hash), hex::encode(signature.to_bytes()));
+    let message = |height| VoteMessage {
+        height: PosHeight::new(height),
+        app_hash: Sha256::digest(format!("{round}/{height}")).into(),
+    };
+    for height in (highest.saturating_sub(3).max(1)..).step_by(3) {
+        // One alone and two in a batch.
+        let alone = manager.sign_vote(&subject, message(height)).ok().map(|signature| (height, signature));
+        let batch = manager.sign_batch(&subject, &[message(height + 1), message(height + 2)]).unwrap();
+        let batch =
+            batch.into_iter().filter_map(|answer| Some((answer.height.to_u64(), answer.result.ok()?)));
+        for (height, signature) in alone.into_iter().chain(batch) {
+            let app_hash = hex::encode(message(height).app_hash);
+            println!("signed {height} {app_hash} {}", hex::encode(signature.to_bytes()));
+        }
+        if race {
+            manager.records().compact().unwrap();
         }
     }
 }
 
 fn start_child(directory: &Path, round: &str) -> Child {
-    Command::new(std::env::current_exe().unwrap())
+    child(directory, round).spawn().unwrap()
+}
+
+fn child(directory: &Path, round: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args(["--exact", "child_that_signs_until_it_is_killed", "--nocapture"])
         .env(DIRECTORY, directory)
         .env(ROUND, round)
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+        .stderr(Stdio::null());
+    command
 }
 
 struct Released {
@@ -112,7 +135,7 @@ fn run_and_kill(directory: &Path, released: &mut Released, state: &mut u64, cont
 
 #[test]
 fn a_signer_killed_at_random_instants_never_signs_two_messages_at_a_height() {
-    let (rounds, seed) = (variable(ROUNDS, 60), variable(SEED, 2_024));
+    let (rounds, seed) = (variable(ROUNDS, 300), variable(SEED, 2_024));
     println!("{SEED}={seed} {ROUNDS}={rounds}");
     let directory = tempfile::tempdir().unwrap();
     SignRecords::create(directory.path()).unwrap();
@@ -147,4 +170,41 @@ fn a_second_process_cannot_open_the_records_until_the_first_is_gone() {
     child.wait().unwrap();
     assert!(matches!(refused, Err(OpenError::InUse(_))));
     assert!(open(directory.path()).is_ok());
+}
+
+/// Two processes want the same records all the time. One has them, compacting as it goes, so that the file they race for
+/// is another one at every moment; it is killed, and its successor is started at once.
+#[test]
+fn two_processes_racing_for_the_records_never_sign_two_messages_at_a_height() {
+    let directory = tempfile::tempdir().unwrap();
+    SignRecords::create(directory.path()).unwrap();
+    let mut released = Released { by_height: HashMap::new() };
+    let start = |name: String| child(directory.path(), &name).env(RACE, "1").spawn().unwrap();
+    let (mut state, mut holder) = (variable(SEED, 2_024), start("first".into()));
+    for round in 0..variable(ROUNDS, 300).div_ceil(10) {
+        let context = format!("race {round}");
+        let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines();
+        let mut see = |wanted| {
+            let mut seen = 0;
+            while seen < wanted {
+                let line = lines.next().unwrap_or_else(|| panic!("the holder ended: {context}")).unwrap();
+                seen += u64::from(released.take(&line, &context));
+            }
+        };
+        see(1); // it has the records
+        let rival = start(context.clone());
+        see(1 + next(&mut state) % 12);
+        holder.kill().unwrap();
+        for line in lines.map_while(Result::ok) {
+            released.take(&line, &context);
+        }
+        holder.wait().unwrap();
+        holder = rival;
+    }
+    holder.kill().unwrap();
+    for line in BufReader::new(holder.stdout.take().unwrap()).lines().map_while(Result::ok) {
+        released.take(&line, "the last");
+    }
+    holder.wait().unwrap();
+    assert!(open(directory.path()).is_ok() && !released.by_height.is_empty());
 }

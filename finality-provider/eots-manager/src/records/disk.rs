@@ -30,7 +30,7 @@ use std::{
 
 const ANCHOR_SLOT: usize = 64;
 /// Bytes written or read at once where a whole file is.
-pub const CHUNK: usize = 1_024 * SLOT;
+pub const CHUNK: usize = 256 * SLOT;
 
 /// The records of one data directory, open for writing.
 pub struct Disk {
@@ -68,13 +68,15 @@ impl Disk {
     }
 
     /// The same for files that are open. The directory is only for messages.
-    pub fn open_on(files: Box<dyn Files>, directory: &Path) -> Result<Opened, OpenError> {
+    pub fn open_on(mut files: Box<dyn Files>, directory: &Path) -> Result<Opened, OpenError> {
         let path = directory.join(RECORDS_FILE);
         let damaged = |what| OpenError::Damaged { path: path.clone(), record: 0, what };
+        let io_error = |source| OpenError::Io { path: path.clone(), source };
+        // A process that was killed may have left records, or a new file, that are only in the page cache. What is read
+        // here is believed and signed again, so it must not be lost any more.
+        files.sync(Name::Records).and_then(|()| files.sync_directory()).map_err(io_error)?;
         let mut slot = [0; SLOT];
-        let read = files
-            .read_at(Name::Records, &mut slot, 0)
-            .map_err(|source| OpenError::Io { path: path.clone(), source })?;
+        let read = files.read_at(Name::Records, &mut slot, 0).map_err(io_error)?;
         if read < SLOT {
             return Err(damaged("the file is shorter than its header"));
         }

@@ -14,8 +14,18 @@ use std::{
 };
 use tempfile::TempDir;
 
+mod copies;
+mod crashes;
+mod edits;
+mod simulated;
+
 const KEY: &str = "84bf7562262bbd6940085748f3be6afa52ae317155181ece31b66351ccffa4b0";
 const OTHER_KEY: &str = "460a7b966efffb36946f6dc3c17ff73ad789fc1c2df43c1258039ca2f9a1e3e6";
+
+/// A number that the long form of a test sets.
+fn variable(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
 
 fn subject_of(key: &str, chain_id: &str) -> Subject {
     let finality_provider: FinalityProviderPublicKey = key.parse().unwrap();

@@ -130,6 +130,31 @@ fn what_cannot_be_taken_over_whole_is_refused_before_anything_is_written() {
     assert!(!operator.path("data").exists() && !home.join("data/eots.db.taken-over").exists());
 }
 
+#[test]
+fn records_travel_in_a_file_and_bar_the_same_elsewhere() {
+    let (old, new) = (Operator::new(2), Operator::new(2));
+    report(&old.migrate(&old.old_home("test-home", "keyring-test"), &[]));
+    let file = |name: &str| old.path(name).display().to_string();
+    let export = ["--json", "eots", "export", "--key", ALICE, "--to"];
+    let exported = report(&old.run(&[&export[..], &[&file("all")]].concat()));
+    assert_eq!((&exported["signed"], &exported["barred_up_to"]), (&json!(9), &json!(108)));
+    assert_eq!(old.run(&[&export[..], &[&file("all")]].concat()).status.code(), Some(3), "the file is there");
+    let minified = report(&old.run(&["--json", "eots", "minify", &file("all"), "--to", &file("small")]));
+    assert_eq!((&minified["signed"], &minified["barred_up_to"]), (&json!(0), &json!(108)));
+    let files = [file("all"), file("small"), file("merged")];
+    report(&old.run(&["--json", "eots", "merge", &files[0], &files[1], "--to", &files[2]]));
+    report(&new.run(&["--json", "eots", "import", "--from", &files[2]]));
+    let again = report(&new.run(&[&export[..], &[&file("again")]].concat()));
+    assert_eq!((&again["signed"], &again["barred_up_to"]), (&json!(9), &json!(108)));
+    assert_eq!(fs::read(file("again")).unwrap(), fs::read(file("all")).unwrap());
+
+    let text = fs::read_to_string(file("all")).unwrap();
+    fs::write(file("wrong"), text.replacen("\"height\": \"100\"", "\"height\": \"98\"", 1)).unwrap();
+    let refused = new.run(&["eots", "import", "--from", &file("wrong")]);
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("signed[0].message_hash"));
+}
+
 /// Runs the Go manager in a fresh home until it listens or ends.
 struct GoManager {
     program: PathBuf,

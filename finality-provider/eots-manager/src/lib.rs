@@ -9,6 +9,7 @@
 //! | [`keys`] | secret keys, from a mnemonic or raw bytes |
 //! | [`keyfiles`] | the same at rest, sealed |
 //! | [`records`] | what was signed, on disk, checked at every start |
+//! | [`interchange`] | sign records in a form that other programs read |
 //! | [`legacy`] | readers for what the Go manager left on disk |
 //! | [`takeover`] | keys and history of the Go manager, taken over |
 //! | [`manager`] | [`EotsManager`](manager::EotsManager): votes, randomness commitments, proofs, possession |
@@ -22,6 +23,7 @@
 pub mod channel;
 pub mod cli;
 pub mod grpc;
+pub mod interchange;
 pub mod keyfiles;
 pub mod keys;
 pub mod legacy;

@@ -5,7 +5,7 @@
 //! | `config` | prints a complete configuration file |
 //! | `init` | creates the data directory with empty sign records |
 //! | `keys` | makes, imports and shows keys |
-//! | `eots migrate` | takes keys and sign records over from the Go manager |
+//! | `eots` | takes over from the Go manager; exports, imports, minifies and merges sign records |
 //! | `register` | registers a provider on the chain |
 //! | `start` | votes until SIGTERM |
 //! | `status` | asks the running daemon what each provider is doing |

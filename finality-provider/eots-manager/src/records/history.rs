@@ -154,6 +154,16 @@ impl History {
         Some(VoteMessage { height, app_hash: *app_hash })
     }
 
+    /// The votes that are remembered, ascending by height.
+    pub fn votes(&self, subject: &Subject) -> Vec<(VoteMessage, PublicRandomness)> {
+        let votes = self.tracks.get(subject).into_iter().flat_map(|track| &track.votes);
+        votes
+            .map(|(height, (app_hash, randomness))| {
+                (VoteMessage { height: *height, app_hash: *app_hash }, *randomness)
+            })
+            .collect()
+    }
+
     /// The commitments signed, ascending by start; of several with one start the newest.
     pub fn commitments(&self, subject: &Subject) -> Vec<CommittedRandomness> {
         self.tracks

@@ -34,7 +34,10 @@ pub use not_safe::{NotSafe, OpenError};
 pub use subject::{ChainId, InvalidChainId, MAX_CHAIN_ID_BYTES, Subject, VoteRequest};
 
 use btc_staking_protocol::{
-    finality::{randomness::CommittedRandomness, vote::VoteMessage},
+    finality::{
+        randomness::CommittedRandomness,
+        vote::{PublicRandomness, VoteMessage},
+    },
     height::PosHeight,
 };
 use disk::{Disk, Opened, push_record};
@@ -232,6 +235,11 @@ impl SignRecords {
     /// The vote signed at a height, if it is among the [`RECENT_HEIGHTS`] highest.
     pub fn vote_at(&self, subject: &Subject, height: PosHeight) -> Option<VoteMessage> {
         self.read(|history| history.vote_at(subject, height))
+    }
+
+    /// The votes signed that are remembered, at most [`RECENT_HEIGHTS`], ascending by height.
+    pub fn votes(&self, subject: &Subject) -> Vec<(VoteMessage, PublicRandomness)> {
+        self.read(|history| history.votes(subject))
     }
 
     /// The commitments recorded, ascending by first height.

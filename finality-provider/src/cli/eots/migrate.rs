@@ -3,7 +3,8 @@
 //! Order: history first, then keys, then the old database is moved away. A crash in between leaves keys that no
 //! daemon can load yet, or an old database that can be taken over once more; never a key without its history.
 
-use crate::{cli::records_failure, config::Config};
+use super::open_records;
+use crate::config::Config;
 use btc_staking_daemon::{
     cli::{Exit, FailWith, Failure, Output},
     entropy::OsEntropy,
@@ -14,7 +15,6 @@ use btc_staking_eots_manager::{
     keyfiles::{load_key, peek_key, store_key},
     keys::EotsKey,
     legacy::keyring::{Backend, TEST_PASSPHRASE},
-    records::{OpenError, SignRecords},
     takeover::{HistoryReport, Reading, Takeover},
 };
 use clap::{Args, ValueEnum};
@@ -150,18 +150,6 @@ fn assign(config: &Config, takeover: &Takeover) -> Result<Vec<Place>, Failure> {
             "{all} keys are to be taken over: add {homeless} new file names to eots_key_files in the configuration"
         ),
     ))
-}
-
-/// Opens the sign records; where there never were any, the ones taken over are the first.
-fn open_records(data_dir: &Path) -> Result<SignRecords, Failure> {
-    std::fs::create_dir_all(data_dir)?;
-    match SignRecords::open(data_dir) {
-        Err(OpenError::Missing(_)) => {
-            SignRecords::create(data_dir).map_err(records_failure)?;
-            SignRecords::open(data_dir).map_err(records_failure)
-        }
-        opened => opened.map_err(records_failure),
-    }
 }
 
 /// Seals a key, or checks the one that is there, and reads it back: only then is the old copy no longer needed.

@@ -155,6 +155,21 @@ fn records_travel_in_a_file_and_bar_the_same_elsewhere() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("signed[0].message_hash"));
 }
 
+#[test]
+fn an_exported_key_is_imported_with_its_passphrase_and_as_the_expected_key() {
+    let operator = Operator::new(1);
+    let armor = Path::new(env!("CARGO_MANIFEST_DIR")).join("eots-manager/tests/data/go/alice.armor");
+    fs::write(operator.path("old-words"), "armor pass phrase").unwrap();
+    let words = format!("file:{}", operator.path("old-words").display());
+    let import = |expected: &str| {
+        let from = ["--json", "keys", "import", "--which", "eots", "--from", armor.to_str().unwrap()];
+        operator.run(&[&from[..], &["--armor-passphrase", &words, "--expect", expected]].concat())
+    };
+    assert_eq!(import(DAVE).status.code(), Some(3));
+    assert!(!operator.path("eots-0.key").exists());
+    assert_eq!(report(&import(ALICE))["public_key"], ALICE);
+}
+
 /// Runs the Go manager in a fresh home until it listens or ends.
 struct GoManager {
     program: PathBuf,

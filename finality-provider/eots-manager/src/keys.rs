@@ -4,7 +4,11 @@
 //! normalised, because every nonce of the key is derived from the stored bytes.
 
 use bip39::Mnemonic;
-use bitcoin::{NetworkKind, bip32::Xpriv};
+use bitcoin::{
+    NetworkKind,
+    bip32::{ChildNumber, Xpriv},
+    secp256k1::Secp256k1,
+};
 use btc_staking_crypto::{
     eots::EotsSecretKey,
     key::{InvalidSecretKey, SigningKey},
@@ -28,6 +32,15 @@ pub(crate) const NO_AUX: [u8; 32] = [0; 32];
 pub struct EotsKey {
     secret: EotsSecretKey,
     public: FinalityProviderPublicKey,
+}
+
+/// How a key comes from the seed of a phrase. The two give different keys, so it is never guessed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Derivation {
+    /// The BIP-32 master key, as the Go manager makes them.
+    Master,
+    /// `44'/118'/0'/0/0`, as Cosmos wallets make them.
+    Cosmos,
 }
 
 /// Why something is no EOTS key.
@@ -61,20 +74,53 @@ pub fn mnemonic_from_entropy(entropy: &[u8; MNEMONIC_ENTROPY_BYTES]) -> Zeroizin
     Zeroizing::new(mnemonic.to_string())
 }
 
+impl Derivation {
+    fn path(self) -> &'static [ChildNumber] {
+        const COSMOS: [ChildNumber; 5] = [
+            ChildNumber::Hardened { index: 44 },
+            ChildNumber::Hardened { index: 118 },
+            ChildNumber::Hardened { index: 0 },
+            ChildNumber::Normal { index: 0 },
+            ChildNumber::Normal { index: 0 },
+        ];
+        match self {
+            Self::Master => &[],
+            Self::Cosmos => &COSMOS,
+        }
+    }
+}
+
+fn wipe(extended: &mut Xpriv) {
+    extended.private_key.non_secure_erase();
+    AsMut::<[u8; 32]>::as_mut(&mut extended.chain_code).zeroize();
+}
+
 impl EotsKey {
     /// Derives the key of a BIP-39 phrase: empty passphrase, empty path.
     ///
     /// # Errors
     /// [`KeyError::Mnemonic`] when the phrase is not valid English BIP-39.
     pub fn from_mnemonic(phrase: &str) -> Result<Self, KeyError> {
+        Self::from_mnemonic_at(phrase, Derivation::Master)
+    }
+
+    /// Derives the key of a BIP-39 phrase at a path: empty passphrase.
+    ///
+    /// # Errors
+    /// [`KeyError::Mnemonic`] when the phrase is not valid English BIP-39.
+    pub fn from_mnemonic_at(phrase: &str, derivation: Derivation) -> Result<Self, KeyError> {
         let mnemonic = Mnemonic::parse_normalized(phrase).map_err(KeyError::Mnemonic)?;
         let seed = Zeroizing::new(mnemonic.to_seed_normalized(""));
         // The network only marks the serialised form of an extended key; the scalar does not depend on it.
-        let mut master =
+        let mut extended =
             Xpriv::new_master(NetworkKind::Main, seed.as_slice()).map_err(KeyError::Derivation)?;
-        let secret = Zeroizing::new(master.private_key.secret_bytes());
-        master.private_key.non_secure_erase();
-        AsMut::<[u8; 32]>::as_mut(&mut master.chain_code).zeroize();
+        for child in derivation.path() {
+            let next = extended.derive_priv(&Secp256k1::signing_only(), &[*child]);
+            wipe(&mut extended);
+            extended = next.map_err(KeyError::Derivation)?;
+        }
+        let secret = Zeroizing::new(extended.private_key.secret_bytes());
+        wipe(&mut extended);
         Self::from_secret_bytes(&secret)
     }
 

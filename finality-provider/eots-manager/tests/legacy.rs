@@ -4,7 +4,7 @@
 
 use btc_staking_crypto::nonce::{self, Scheme};
 use btc_staking_eots_manager::{
-    keys::{EotsKey, KeyError},
+    keys::{Derivation, EotsKey, KeyError},
     legacy::{
         armor::{ArmorError, is_armor, open_armor},
         bolt::{BoltError, Database},
@@ -22,6 +22,9 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
+
+/// Given to `eotsd keys add --recover` with `--hd-path ""` and with its default.
+const PHRASE: &str = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon art";
 
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/go").join(name)
@@ -232,6 +235,17 @@ fn an_exported_key_opens_with_its_passphrase_only() {
         assert_ne!(changed, text);
         let refused = open_armor(&changed, b"armor pass phrase").map(|key| key.public_key()).unwrap_err();
         assert!(refused.to_string().contains(word), "{refused} does not say {word}");
+    }
+}
+
+#[test]
+fn a_phrase_gives_the_keys_of_the_go_manager_at_either_path() {
+    for (derivation, expected) in [
+        (Derivation::Master, "5660b70c8770245fb97ce9a811885e8045a1f333a799dcd3035788606cc55754"),
+        (Derivation::Cosmos, "ba66a84cf7839af172a13e7fc9f5e7008cb8bca1585f8f3bafb3039eda3c1fdd"),
+    ] {
+        let key = EotsKey::from_mnemonic_at(PHRASE, derivation).unwrap();
+        assert_eq!(key.public_key().to_string(), expected);
     }
 }
 

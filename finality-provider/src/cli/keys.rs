@@ -10,9 +10,11 @@ use btc_staking_daemon::{
 };
 use btc_staking_eots_manager::{
     keyfiles::{peek_key, store_key},
-    keys::{EotsKey, MNEMONIC_ENTROPY_BYTES, mnemonic_from_entropy},
+    keys::{Derivation, EotsKey, MNEMONIC_ENTROPY_BYTES, mnemonic_from_entropy},
+    legacy::armor::{is_armor, open_armor},
 };
 use btc_staking_pos_chain::connect::{AccountSecret, Connector};
+use btc_staking_protocol::keys::FinalityProviderPublicKey;
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use std::{
@@ -47,14 +49,32 @@ pub enum Keys {
         /// Where to; by default the first configured file that does not exist.
         #[arg(long)]
         file: Option<PathBuf>,
-        /// File with the phrase or the digits; `-` for standard input.
+        /// File with the phrase, the digits, or (EOTS only) the armor that the Go manager exports; `-` for standard
+        /// input.
         #[arg(long)]
         from: PathBuf,
+        /// EOTS only: the public key it must be, x-only, in hex.
+        #[arg(long)]
+        expect: Option<FinalityProviderPublicKey>,
+        /// EOTS only: how the key comes from a phrase.
+        #[arg(long, default_value = "master")]
+        derivation: KeyPath,
+        /// Where the passphrase of an armor comes from: prompt, file:PATH, env:NAME or fd:NUMBER.
+        #[arg(long, default_value = "prompt")]
+        armor_passphrase: PassphraseSource,
     },
     /// List the configured key files; asks for no passphrase.
     List,
     /// Show the address of the account that pays.
     Address,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KeyPath {
+    /// The BIP-32 master key, as the Go manager makes them.
+    Master,
+    /// 44'/118'/0'/0/0, as Cosmos wallets make them.
+    Cosmos,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -86,7 +106,18 @@ pub fn run(
             let known_by = store(config, which, &file, &phrase, passphrase, connector)?;
             print_created(&file, known_by, &phrase, output)
         }
-        Keys::Import { which, file, from } => {
+        Keys::Import { which: Which::Eots, file, from, expect, derivation, armor_passphrase } => {
+            let file = target(config, Which::Eots, file)?;
+            let mut key = eots_key(read_secret(&from)?.trim(), derivation, &armor_passphrase)?;
+            if let Some(expected) = expect {
+                key = key.require(&expected).fail_with(Exit::Refused)?;
+            }
+            let known_by = store_eots(&key, &file, passphrase)?;
+            print(&file, known_by, output);
+            Ok(())
+        }
+        Keys::Import { which: Which::Account, file, from, .. } => {
+            let which = Which::Account;
             let file = target(config, which, file)?;
             let known_by = store(config, which, &file, read_secret(&from)?.trim(), passphrase, connector)?;
             print(&file, known_by, output);
@@ -116,7 +147,33 @@ fn target(config: &Config, which: Which, given: Option<PathBuf>) -> Result<PathB
     })
 }
 
-/// Seals a key given as phrase or digits.
+/// Reads an EOTS key from a phrase, from digits or from the armor of the Go manager.
+fn eots_key(
+    text: &str,
+    derivation: KeyPath,
+    armor_passphrase: &PassphraseSource,
+) -> Result<EotsKey, Failure> {
+    if is_armor(text) {
+        let words = armor_passphrase.read(Asking::Once).fail_with(Exit::Usage)?;
+        return open_armor(text, words.bytes()).fail_with(Exit::Usage);
+    }
+    let derivation = match derivation {
+        KeyPath::Master => Derivation::Master,
+        KeyPath::Cosmos => Derivation::Cosmos,
+    };
+    let is_phrase = text.contains(char::is_whitespace);
+    let key =
+        if is_phrase { EotsKey::from_mnemonic_at(text, derivation) } else { EotsKey::from_secret_hex(text) };
+    key.fail_with(Exit::Usage)
+}
+
+fn store_eots(key: &EotsKey, file: &Path, passphrase: &PassphraseSource) -> Result<KnownBy, Failure> {
+    let words = passphrase.read(Asking::Twice).fail_with(Exit::Usage)?;
+    store_key(file, key, &words, KdfParams::recommended(), &OsEntropy).fail_with(Exit::Refused)?;
+    Ok(("public_key", key.public_key().to_string()))
+}
+
+/// Seals a new EOTS key given as phrase, or an account given as phrase or digits.
 fn store(
     config: &Config,
     which: Which,
@@ -127,13 +184,7 @@ fn store(
 ) -> Result<KnownBy, Failure> {
     let is_phrase = text.contains(char::is_whitespace);
     match which {
-        Which::Eots => {
-            let key = if is_phrase { EotsKey::from_mnemonic(text) } else { EotsKey::from_secret_hex(text) };
-            let key = key.fail_with(Exit::Usage)?;
-            let words = passphrase.read(Asking::Twice).fail_with(Exit::Usage)?;
-            store_key(file, &key, &words, KdfParams::recommended(), &OsEntropy).fail_with(Exit::Refused)?;
-            Ok(("public_key", key.public_key().to_string()))
-        }
+        Which::Eots => store_eots(&EotsKey::from_mnemonic(text).fail_with(Exit::Usage)?, file, passphrase),
         Which::Account => {
             let secret = if is_phrase {
                 account::secret_of_mnemonic(text).fail_with(Exit::Usage)?

@@ -25,8 +25,8 @@ pub struct ChainEndpoint {
     #[serde(deserialize_with = "one_or_many")]
     pub rpc: Vec<String>,
     /// How many of the endpoints must say the same about one height before it is acted on; 1 believes each of them. More
-    /// than half of them is what makes a single dishonest node harmless to what is read. Sending (the account's sequence,
-    /// simulation, broadcast, a transaction's fate), events and headers are one node's word.
+    /// than half of them is what makes a single dishonest node harmless. Simulated gas, events and headers are one node's
+    /// word all the same.
     #[serde(default = "default_agreement")]
     pub agreement: usize,
     /// Facts of a public network in which the chain is believed over this program, by the names a refusal tells: for what

@@ -87,6 +87,15 @@ pub(crate) async fn ask_at<Q: Query>(rpc: &dyn Rpc, request: &Q) -> Result<Answe
     Ok(understand::<Q>(answer)?.map(|response| (response, height)))
 }
 
+/// As [`ask_at`], but by agreement of several nodes where that is configured.
+pub(crate) async fn read_at<Q: Query>(rpc: &dyn Rpc, request: &Q) -> Result<AnsweredAt<Q::Response>> {
+    let data = request.encode_to_vec();
+    let read = Read { path: Q::PATH, data, max_bytes: MAX_RESPONSE, comparable: comparable::<Q> };
+    let answer = rpc.read(read).await.map_err(|error| error.into_chain_error(Q::PATH))?;
+    let height = answer.height;
+    Ok(understand::<Q>(answer)?.map(|response| (response, height)))
+}
+
 fn understand<Q: Query>(answer: AbciAnswer) -> Result<std::result::Result<Q::Response, Refused>> {
     if answer.code != 0 {
         let AbciAnswer { codespace, code, log, height, .. } = answer;

@@ -3,12 +3,20 @@
 //! The height is the highest one that as many nodes as must agree have reached, so that each can answer; answers about
 //! different heights may differ for good reasons. Answers are compared in a form in which equal content has equal bytes,
 //! since a node may write maps and some lists in any order.
+//!
+//! | what | counts when |
+//! |---|---|
+//! | a query that is acted on, the account | enough nodes say it alike at one height |
+//! | a transaction in a block | enough nodes tell the same block and code; that it is in none, when enough say so |
+//! | a refusal by simulation | enough nodes refuse for the same reason |
+//! | gas told by simulation, events and headers of a block | one node says so |
 
 use super::{
-    AbciAnswer, HttpRpc, Read, RpcError,
-    calls::{Call, QueryAnswer},
-    http::Node,
+    AbciAnswer, HttpRpc, IncludedTx, Read, RpcError,
+    calls::{Call, QueryAnswer, TxAnswer},
+    http::{Needs, Node, worse},
 };
+use crate::errors::{Failure, Meaning, classify, expected_sequence, failed_message_index};
 use futures::{StreamExt, stream::FuturesUnordered};
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -73,6 +81,110 @@ impl HttpRpc {
         Err(not_agreed(read, height, &said, failure))
     }
 
+    /// What enough nodes with an index tell of a transaction.
+    ///
+    /// # Errors
+    /// [`RpcError::NoIndex`] when too few have one; otherwise that too few say the same, which passes for a transaction
+    /// that just got into a block.
+    pub(super) async fn agreed_tx(&self, hash: &[u8; 32]) -> Result<Option<IncludedTx>, RpcError> {
+        self.refresh(MAX_AGE).await;
+        let (wanted, call) = (self.agreement, &Call::tx(hash));
+        let indexed = self.nodes().iter().filter(|node| node.standing().has_index()).count();
+        if indexed < wanted {
+            return Err(RpcError::NoIndex { indexed, wanted });
+        }
+        let asked = self.nodes().iter().filter(|node| {
+            let standing = node.standing();
+            standing.has_index() && standing.usable_tip().is_some()
+        });
+        let ask = |node| async move { (node, self.tx_at(node, call, hash).await) };
+        let mut answers: FuturesUnordered<_> = asked.map(ask).collect();
+        let mut said: Vec<(Option<(u64, String, u32)>, usize)> = Vec::new();
+        while let Some((node, answer)) = answers.next().await {
+            let tx = match answer {
+                Ok(tx) => tx,
+                Err(error) => {
+                    self.pass_over(node, &error);
+                    continue;
+                }
+            };
+            // The words of a result are each node's own.
+            let content = tx.as_ref().map(|tx| (tx.height, tx.result.codespace.clone(), tx.result.code));
+            let count = match said.iter_mut().find(|(known, _)| *known == content) {
+                Some((_, count)) => {
+                    *count += 1;
+                    *count
+                }
+                None => {
+                    said.push((content, 1));
+                    1
+                }
+            };
+            if count >= wanted {
+                return Ok(tx);
+            }
+        }
+        let why =
+            format!("fewer than {wanted} endpoints tell the same of transaction {}", hex::encode_upper(hash));
+        Err(RpcError::Unreachable(why))
+    }
+
+    async fn tx_at(&self, node: &Node, call: &Call, hash: &[u8; 32]) -> Result<Option<IncludedTx>, RpcError> {
+        match self.call::<TxAnswer>(node, call).await.and_then(|answer| answer.into_included(hash)) {
+            Ok(tx) => Ok(Some(tx)),
+            Err(error) if error.is_tx_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks one node after the other at its latest height until one answers, or enough refuse for the same reason.
+    pub(super) async fn query_unless_refused(
+        &self,
+        path: &str,
+        data: &[u8],
+        max_bytes: usize,
+    ) -> Result<AbciAnswer, RpcError> {
+        let call = Call::abci_query(path, data, 0, max_bytes);
+        let floor = self.floor.load(Ordering::Relaxed);
+        let take =
+            |node: &Node, answer: QueryAnswer| self.check_floor(node, floor, answer.into_answer(max_bytes)?);
+        let mut reasons: Vec<(Reason, usize)> = Vec::new();
+        let mut failure = None;
+        for node in self.order().await {
+            let answer = match self.perform_at(node, &call, Needs::State, &take).await {
+                Ok(answer) if answer.code == 0 => return Ok(answer),
+                Ok(answer) => answer,
+                Err(error) if error.is_answer() => return Err(error),
+                Err(error) => {
+                    self.pass_over(node, &error);
+                    failure = Some(worse(failure, error));
+                    continue;
+                }
+            };
+            let reason = reason(&answer);
+            let count = match reasons.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, count)) => {
+                    *count += 1;
+                    *count
+                }
+                None => {
+                    reasons.push((reason, 1));
+                    1
+                }
+            };
+            if count >= self.agreement {
+                return Ok(answer);
+            }
+        }
+        if !reasons.is_empty() {
+            let wanted = self.agreement;
+            let why =
+                format!("fewer than {wanted} endpoints refuse {path} for the same reason, none answers it");
+            return Err(RpcError::Unreachable(why));
+        }
+        Err(failure.unwrap_or_else(|| RpcError::Unreachable("no endpoint".to_owned())))
+    }
+
     async fn ask_at(&self, node: &Node, read: &Read<'_>, height: u64) -> Result<AbciAnswer, RpcError> {
         let call = Call::abci_query(read.path, &read.data, height, read.max_bytes);
         let answer: QueryAnswer = self.call(node, &call).await?;
@@ -85,6 +197,14 @@ impl HttpRpc {
         }
         Ok(answer)
     }
+}
+
+/// A refusal as far as it is compared: what it means, the message it names and the sequence it expects.
+type Reason = (Meaning, Option<usize>, Option<u64>);
+
+fn reason(answer: &AbciAnswer) -> Reason {
+    let failure = Failure { codespace: &answer.codespace, code: answer.code, log: &answer.log };
+    (classify(&failure), failed_message_index(&answer.log), expected_sequence(&failure))
 }
 
 fn content(read: &Read<'_>, answer: &AbciAnswer) -> Result<Content, RpcError> {

@@ -3,9 +3,7 @@
 use super::{
     AbciAnswer, BlockResults, Header, HealthPolicy, IncludedTx, InvalidEndpoints, NodeStatus, Read, Rpc,
     RpcError, TxResult,
-    calls::{
-        BlockResultsAnswer, Call, HeaderAnswer, QueryAnswer, ResultAnswer, StatusAnswer, TxAnswer, parse,
-    },
+    calls::{BlockResultsAnswer, Call, HeaderAnswer, QueryAnswer, StatusAnswer, TxAnswer, parse},
     hints::Listener,
     standing::{Rank, Standing, reference_height},
     transport::{Bounds, Transport, hide_password},
@@ -28,10 +26,10 @@ use std::{
 /// ([`HealthPolicy`]). Silence, malformed and oversized answers, "not yet", a node's own trouble and a call it does not
 /// offer move on to the next endpoint; that the call itself is wrong is an answer, since another node would refuse it
 /// alike. State is never read at a lower height than before,
-/// whichever node answers: a node that is behind answers [`RpcError::Behind`]. A broadcast that got no answer may be
-/// repeated at another endpoint: it is the same transaction there.
+/// whichever node answers: a node that is behind answers [`RpcError::Behind`].
 ///
-/// With an agreement of `q`, [`Rpc::read`] asks every usable node at one height and returns what `q` of them say alike.
+/// With an agreement of `q`, [`Rpc::read`] asks every usable node at one height and returns what `q` of them say alike;
+/// `agree` tells what else needs `q` voices.
 pub struct HttpRpc {
     nodes: Vec<Node>,
     current: AtomicUsize,
@@ -190,7 +188,7 @@ impl HttpRpc {
     }
 
     /// Nodes in the order of use: the best first, among equals the present one.
-    async fn order(&self) -> Vec<&Node> {
+    pub(super) async fn order(&self) -> Vec<&Node> {
         if self.nodes.len() > 1 {
             self.refresh(self.policy.recheck).await;
         }
@@ -243,7 +241,7 @@ impl HttpRpc {
     }
 
     /// Makes a call at one node, if the node is fit for it.
-    async fn perform_at<A, R>(
+    pub(super) async fn perform_at<A, R>(
         &self,
         node: &Node,
         call: &Call,
@@ -257,7 +255,7 @@ impl HttpRpc {
         take(node, self.call(node, call).await?)
     }
 
-    async fn check_fit(&self, node: &Node, needs: Needs) -> Result<(), RpcError> {
+    pub(super) async fn check_fit(&self, node: &Node, needs: Needs) -> Result<(), RpcError> {
         let is_due = node.standing().needs_check(&self.policy, Instant::now());
         if is_due {
             self.check_node(node, self.timeout).await?;
@@ -273,7 +271,7 @@ impl HttpRpc {
     }
 
     /// Notes what a node failed with. Knowing less than others is no trouble.
-    fn pass_over(&self, node: &Node, error: &RpcError) {
+    pub(super) fn pass_over(&self, node: &Node, error: &RpcError) {
         if error.is_without_index() {
             node.standing().note_no_index();
         }
@@ -289,7 +287,12 @@ impl HttpRpc {
     }
 
     /// Refuses an answer from before what was read already. An answer without a height tells no state.
-    fn check_floor(&self, node: &Node, floor: u64, answer: AbciAnswer) -> Result<AbciAnswer, RpcError> {
+    pub(super) fn check_floor(
+        &self,
+        node: &Node,
+        floor: u64,
+        answer: AbciAnswer,
+    ) -> Result<AbciAnswer, RpcError> {
         node.standing().check_answered(answer.height)?;
         if answer.height > 0 && answer.height < floor {
             return Err(RpcError::Behind { at: answer.height, needed: floor });
@@ -316,55 +319,6 @@ impl HttpRpc {
         }
     }
 
-    /// Hands a transaction to nodes until one takes it. Once a node may have it, a later refusal says nothing: the
-    /// transaction may be in a block already, which is why it is refused.
-    async fn broadcast(&self, call: &Call) -> Result<TxResult, RpcError> {
-        let mut lost: Option<RpcError> = None;
-        let mut unfit: Option<RpcError> = None;
-        let mut full = None;
-        for node in self.order().await {
-            if let Err(error) = self.check_fit(node, Needs::State).await {
-                self.pass_over(node, &error);
-                unfit = Some(worse(unfit, error));
-                continue;
-            }
-            let answer = self.call::<ResultAnswer>(node, call).await.map(TxResult::from);
-            let error = match answer {
-                Ok(result) if result.is_busy_mempool() => {
-                    full = Some(Ok(result));
-                    continue;
-                }
-                Ok(result) if result.code == 0 || lost.is_none() => return Ok(result),
-                Ok(_) => continue,
-                Err(error) if error.is_duplicate_tx() => return Err(error),
-                Err(error) if error.is_busy_mempool() => {
-                    full = Some(Err(error));
-                    continue;
-                }
-                Err(error) if error.is_answer() || error.is_tx_too_large() => {
-                    if lost.is_none() {
-                        return Err(error);
-                    }
-                    continue;
-                }
-                // It never looked at the transaction.
-                Err(error @ RpcError::Refused { code: -32601, .. }) => {
-                    self.pass_over(node, &error);
-                    unfit = Some(worse(unfit, error));
-                    continue;
-                }
-                Err(error) => error,
-            };
-            self.pass_over(node, &error);
-            lost = Some(RpcError::Unreachable(format!("the node may have the transaction: {error}")));
-        }
-        match (lost, full) {
-            (Some(lost), _) => Err(lost),
-            (None, Some(full)) => full,
-            (None, None) => Err(unfit.unwrap_or_else(|| RpcError::Unreachable("no endpoint".to_owned()))),
-        }
-    }
-
     /// Asks all nodes how they are and whether enough of them can tell what became of a transaction. Silent ones may.
     ///
     /// # Errors
@@ -384,7 +338,7 @@ fn clock() -> u64 {
 
 /// What a call asks of a node.
 #[derive(Debug, Clone, Copy)]
-enum Needs {
+pub(super) enum Needs {
     /// Any block it has.
     Chain,
     /// The latest state.
@@ -394,7 +348,7 @@ enum Needs {
 }
 
 /// The failure that says more: that of a fit node which lacks something, then a fault, then silence. Of equals the later.
-fn worse(before: Option<RpcError>, error: RpcError) -> RpcError {
+pub(super) fn worse(before: Option<RpcError>, error: RpcError) -> RpcError {
     let weight = |error: &RpcError| match error {
         error if error.is_lack() => 2,
         RpcError::Unreachable(_) => 0,
@@ -435,6 +389,9 @@ impl Rpc for HttpRpc {
     }
 
     async fn abci_query(&self, path: &str, data: Vec<u8>) -> Result<AbciAnswer, RpcError> {
+        if self.agreement > 1 {
+            return self.query_unless_refused(path, &data, MAX_VALUE).await;
+        }
         self.query_best(path, &data, MAX_VALUE).await
     }
 
@@ -446,10 +403,13 @@ impl Rpc for HttpRpc {
     }
 
     async fn broadcast_tx_sync(&self, tx: Vec<u8>) -> Result<TxResult, RpcError> {
-        self.broadcast(&Call::broadcast_tx_sync(&tx)).await
+        self.broadcast(&tx).await
     }
 
     async fn tx(&self, hash: [u8; 32]) -> Result<Option<IncludedTx>, RpcError> {
+        if self.agreement > 1 {
+            return self.agreed_tx(&hash).await;
+        }
         let found = self
             .perform(&Call::tx(&hash), Needs::Index, |_: &Node, answer: TxAnswer| answer.into_included(&hash))
             .await;
@@ -483,6 +443,10 @@ impl Rpc for HttpRpc {
     }
 
     fn set_aside(&self, why: &str) {
+        // With agreement no node is in use alone.
+        if self.agreement > 1 {
+            return;
+        }
         let Some(node) = self.nodes.get(self.current.load(Ordering::Relaxed)) else { return };
         tracing::warn!(endpoint = node.name, why, "endpoint set aside");
         node.standing().note_trouble(RpcError::Unreachable(why.to_owned()), Instant::now());

@@ -12,9 +12,11 @@
 //! | `standing` | what is known about one node; pure |
 //! | `http` | several nodes: health, order of use, failover |
 //! | `agree` | what several nodes say alike |
+//! | `broadcast` | handing a transaction to nodes |
 //! | `hints` | word of new blocks, to look sooner |
 
 mod agree;
+mod broadcast;
 mod calls;
 #[cfg(test)]
 pub(crate) mod fake;

@@ -2,7 +2,7 @@
 
 use crate::{
     proto::{Any, BaseAccount, QueryAccountRequest},
-    reader::query::{Refused, ask_at, broken},
+    reader::query::{Refused, broken, read_at},
     rpc::Rpc,
     tx::AccountState,
 };
@@ -44,7 +44,7 @@ pub(super) async fn fetch_account(
 ) -> Result<std::result::Result<ReadAccount, Refused>> {
     const ASKED: &str = "account";
     let request = QueryAccountRequest { address: account.bech32().to_owned() };
-    let (response, height) = match ask_at(rpc, &request).await? {
+    let (response, height) = match read_at(rpc, &request).await? {
         Ok(answered) => answered,
         Err(refused) if refused.is_trouble() => return Err(refused.into_chain_error()),
         Err(refused) => return Ok(Err(refused)),

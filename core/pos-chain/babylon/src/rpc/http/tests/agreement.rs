@@ -70,3 +70,60 @@ async fn order_and_other_writing_of_the_same_content_do_not_count() {
     let undecodable = Read { comparable: |_| None, ..read() };
     assert!(matches!(rpc.read(undecodable).await, Err(RpcError::Malformed(_))));
 }
+
+/// A node at height 50 that answers a simulation, a transaction and a broadcast so.
+async fn sender_node(simulation: Value, tx: Value, broadcast: Value) -> Server {
+    Server::answer(move |call| match call["method"].as_str() {
+        Some("status") => status("c", 50),
+        Some("abci_query") => simulation.clone(),
+        Some("tx") => tx.clone(),
+        _ => broadcast.clone(),
+    })
+    .await
+}
+fn refusal(text: &str) -> Value {
+    let log = format!(
+        "failed to execute message; message index: 0: {text} with gas used: '57041': unknown request"
+    );
+    json!({"result": {"response": {"code": 6, "codespace": "sdk", "log": log, "height": "50"}}})
+}
+fn included(height: u64) -> Value {
+    json!({"result": {"hash": "07".repeat(32), "height": height.to_string(), "tx_result": {"code": 0}}})
+}
+fn taken(code: u32) -> Value {
+    json!({"result": {"code": code, "log": "no", "codespace": "sdk"}})
+}
+
+#[tokio::test]
+async fn one_liar_cannot_refuse_a_message_or_tell_the_fate_of_its_transaction() {
+    let liar = sender_node(refusal("the BTC delegation is not found"), included(9), taken(4)).await;
+    let found = || sender_node(query(&[7], 50), included(40), taken(0));
+    let (a, b) = (found().await, found().await);
+    let rpc = client_of(&[&liar, &a, &b]).with_agreement(2).unwrap();
+    assert_eq!(rpc.abci_query("/p", vec![]).await.unwrap().value, [7]);
+    assert_eq!(rpc.tx([7; 32]).await.unwrap().unwrap().height, 40);
+    assert_eq!(rpc.broadcast_tx_sync(vec![1]).await.unwrap().code, 0);
+    // Each of two got it, so that one that only pretends does not hide it.
+    assert_eq!((a.count("broadcast_tx_sync"), b.count("broadcast_tx_sync")), (1, 1));
+    // Against one alone the liar decides nothing either.
+    let rpc = client_of(&[&liar, &a]).with_agreement(2).unwrap();
+    let open = rpc.tx([7; 32]).await.unwrap_err();
+    assert!(matches!(open, RpcError::Unreachable(_)), "{open}");
+    assert_eq!(rpc.broadcast_tx_sync(vec![1]).await.unwrap().code, 0);
+}
+
+#[tokio::test]
+async fn what_enough_nodes_refuse_for_the_same_reason_is_refused() {
+    let not_found = || error("tx (07) not found");
+    let says = |text: &str| sender_node(refusal(text), not_found(), taken(4));
+    let text = "the BTC delegation is not found";
+    let (a, b, other) =
+        (says(text).await, says(text).await, says("the finality provider is not found").await);
+    let rpc = client_of(&[&other, &a, &b]).with_agreement(2).unwrap();
+    assert!(rpc.abci_query("/p", vec![]).await.unwrap().log.contains(text));
+    assert_eq!(rpc.tx([7; 32]).await, Ok(None));
+    assert_eq!(rpc.broadcast_tx_sync(vec![1]).await.unwrap().code, 4);
+    let rpc = client_of(&[&other, &a]).with_agreement(2).unwrap();
+    let open = rpc.abci_query("/p", vec![]).await.unwrap_err();
+    assert!(matches!(open, RpcError::Unreachable(_)), "{open}");
+}

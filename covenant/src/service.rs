@@ -8,9 +8,9 @@ use bitcoin::Txid;
 use btc_staking_daemon::{
     health::{Check, Health},
     metrics::{Metrics, MetricsError},
-    tasks::{Stop, TaskError},
+    tasks::{Stop, Stopped, TaskError},
 };
-use btc_staking_pos_chain::{ChainError, ChainMessage, MessageOutcome, PosChain, Submitter};
+use btc_staking_pos_chain::{ChainError, ChainMessage, ErrorKind, MessageOutcome, PosChain, Submitter};
 use btc_staking_protocol::{
     delegation::{CovenantSignatureSet, Delegation, DelegationStatus},
     params::StakingParams,
@@ -19,9 +19,15 @@ use prometheus::{IntCounter, IntGauge};
 use serde_json::{Value, json};
 use std::{
     collections::VecDeque,
+    future::Future,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+
+/// Longest wait for one answer of the chain.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest wait for the listing of pending delegations.
+const LISTING_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The daemon's loop.
 pub struct Service {
@@ -104,12 +110,21 @@ impl Service {
     /// # Errors
     /// As [`Service::run`].
     pub async fn round(&self, machine: &mut Machine, stop: &Stop) -> Result<(), TaskError> {
+        let mut stop = stop.clone();
         let mut queue = VecDeque::from(machine.on_event(Event::Tick));
         while let Some(action) = queue.pop_front() {
             if stop.is_stopping() {
                 break;
             }
-            if let Some(event) = self.perform(action).await? {
+            let event = match action {
+                // Reads change nothing, so the signal may drop them.
+                Action::FetchParams | Action::FetchPending => match stop.race(self.perform(action)).await {
+                    Ok(event) => event?,
+                    Err(Stopped) => break,
+                },
+                other => self.perform(other).await?,
+            };
+            if let Some(event) = event {
                 queue.extend(machine.on_event(event));
             }
         }
@@ -118,10 +133,12 @@ impl Service {
 
     async fn perform(&self, action: Action) -> Result<Option<Event>, TaskError> {
         Ok(match action {
-            Action::FetchParams => match self.chain.fetch_staking_params().await {
-                Ok(versions) => Some(Event::ParamsFetched(versions)),
-                Err(error) => self.chain_trouble(&error),
-            },
+            Action::FetchParams => {
+                match in_time(ANSWER_TIMEOUT, "params", self.chain.fetch_staking_params()).await {
+                    Ok(versions) => Some(Event::ParamsFetched(versions)),
+                    Err(error) => self.chain_trouble(&error),
+                }
+            }
             Action::FetchPending => match self.fetch_pending().await {
                 Ok(event) => {
                     self.board.chain.ok();
@@ -148,12 +165,14 @@ impl Service {
     }
 
     async fn fetch_pending(&self) -> Result<Event, ChainError> {
-        let listing = self.chain.fetch_delegations(Some(DelegationStatus::Pending)).await?;
+        let pending = self.chain.fetch_delegations(Some(DelegationStatus::Pending));
+        let listing = in_time(LISTING_TIMEOUT, "pending delegations", pending).await?;
         for problem in &listing.malformed {
             tracing::warn!(problem, "a delegation cannot be read, the others go on");
         }
         self.board.pending.set(i64::try_from(listing.items.len()).unwrap_or(i64::MAX));
-        let btc_tip = self.chain.fetch_light_client_tip().await?.height;
+        let tip = self.chain.fetch_light_client_tip();
+        let btc_tip = in_time(ANSWER_TIMEOUT, "the light client", tip).await?.height;
         Ok(Event::PendingFetched { delegations: listing.items, btc_tip })
     }
 
@@ -161,7 +180,8 @@ impl Service {
     async fn sign(&self, delegation: &Delegation, params: &StakingParams) -> Result<Event, TaskError> {
         let staking_txid = delegation.terms.staking_tx.compute_txid();
         for provider in &delegation.terms.finality_providers {
-            let refusal = match self.chain.fetch_finality_provider(provider).await {
+            let reading = self.chain.fetch_finality_provider(provider);
+            let refusal = match in_time(ANSWER_TIMEOUT, "the finality provider", reading).await {
                 Ok(Some(known)) if known.slashed.is_none() => continue,
                 Ok(Some(_)) => (format!("finality provider {provider} has been slashed"), false),
                 Ok(None) => (format!("finality provider {provider} is not registered"), true),
@@ -238,4 +258,16 @@ impl Service {
         });
         *self.board.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
     }
+}
+
+/// Waits for an answer of the chain, but not longer than the deadline.
+async fn in_time<T>(
+    deadline: Duration,
+    what: &str,
+    answer: impl Future<Output = Result<T, ChainError>>,
+) -> Result<T, ChainError> {
+    tokio::time::timeout(deadline, answer).await.unwrap_or_else(|_| {
+        let detail = format!("no answer about {what} within {} s", deadline.as_secs());
+        Err(ChainError::new(ErrorKind::Transient, detail))
+    })
 }

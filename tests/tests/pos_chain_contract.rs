@@ -1,9 +1,12 @@
-//! The embedded chain, through the adapter and over its real RPC, keeps the contract of the ports.
+//! The embedded chain and a real Babylon node, through the adapter and over their RPC, keep the contract of the ports.
+//!
+//! `BABYLOND_EXE` names a babylond v4; without it the test of the real node says that it was skipped.
 
 #![allow(clippy::unwrap_used)] // Helpers beside the test unwrap as the test does.
 
 use bitcoin::block::{Header, Version};
 use btc_staking_babylon::{connector::BabylonConnector, reader::BabylonReader};
+use btc_staking_devnet::staking_chain::{StakingChain as _, babylon::Babylond};
 use btc_staking_devnet_chain::{Genesis, GenesisAccount, Node, NodeConfig};
 use btc_staking_pos_chain::{
     ChainMessage, ErrorKind, EventFollower, MessageOutcome, PosChain, RefusalKind,
@@ -12,11 +15,12 @@ use btc_staking_pos_chain::{
     event::ChainEvent,
 };
 use btc_staking_protocol::height::PosHeight;
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 const CHAIN: &str = "chain-contract";
 const FUNDED: u8 = 7;
 const UNFUNDED: u8 = 8;
+const COINS: u64 = 100_000_000;
 
 fn secret(byte: u8) -> AccountSecret {
     AccountSecret([byte; 32].into())
@@ -34,16 +38,37 @@ fn mine(parent: &Header) -> Header {
     header
 }
 
+fn genesis() -> Genesis {
+    let funded = BabylonConnector.account_address(&endpoint("http://127.0.0.1:1"), &secret(FUNDED)).unwrap();
+    Genesis::default_genesis(CHAIN, vec![GenesisAccount { address: funded, ubbn: COINS }])
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_embedded_chain_keeps_the_contract() {
     let dir = tempfile::tempdir().unwrap();
-    let funded = BabylonConnector.account_address(&endpoint("http://127.0.0.1:1"), &secret(FUNDED)).unwrap();
-    let accounts = vec![GenesisAccount { address: funded, ubbn: 100_000_000 }];
-    let mut config = NodeConfig::new(Genesis::default_genesis(CHAIN, accounts), dir.path());
+    let mut config = NodeConfig::new(genesis(), dir.path());
     config.block_time = Duration::from_millis(200);
     let node = Node::start(config).await.unwrap();
-    let url = format!("http://{}", node.rpc_addr());
-    let endpoint = endpoint(&url);
+    check_contract(&format!("http://{}", node.rpc_addr())).await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_babylon_node_keeps_the_contract() {
+    let Some(exe) = std::env::var_os("BABYLOND_EXE").map(PathBuf::from) else {
+        println!("SKIPPED: BABYLOND_EXE names no babylond");
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let (home, pace) = (dir.path().join("chain"), Duration::from_millis(300));
+    let chain = Babylond { exe }.start(&[], &genesis(), pace, &home, dir.path()).await;
+    let chain = chain.unwrap_or_else(|failure| panic!("{}", failure.error));
+    println!("{}", chain.describe());
+    check_contract(&chain.rpc()[0]).await;
+}
+
+async fn check_contract(url: &str) {
+    let endpoint = endpoint(url);
     let chain = connected(&endpoint).await;
     check_reads(chain.as_ref()).await.unwrap();
 
@@ -59,13 +84,12 @@ async fn the_embedded_chain_keeps_the_contract() {
     let again = sender.submit(vec![ChainMessage::InsertHeaders(vec![first])]).await.unwrap();
     assert!(matches!(again[0], MessageOutcome::AlreadyDone(_)), "{again:?}");
     // Both transactions succeeded and were made of refundable messages only.
-    assert_eq!(chain.fetch_balance(sender.account()).await, Ok(100_000_000));
+    assert_eq!(chain.fetch_balance(sender.account()).await, Ok(COINS.into()));
     check_unfunded(&endpoint, second).await;
-    check_told(&url, second).await;
+    check_told(url, second).await;
     check_foreign(&endpoint).await;
     check_hints(chain.as_ref(), true, tokio::time::sleep(Duration::from_secs(20))).await.unwrap();
-    check_agreement(&endpoint, &url).await;
-    node.stop().await;
+    check_agreement(&endpoint, url).await;
 }
 
 async fn connected(endpoint: &ChainEndpoint) -> Arc<dyn PosChain> {

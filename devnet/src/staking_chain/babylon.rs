@@ -96,6 +96,7 @@ pub enum BabylondError {
 pub struct BabylonChain {
     version: String,
     rpc: SocketAddr,
+    grpc: SocketAddr,
     process: Arc<Mutex<Process>>,
     reporter: Option<JoinHandle<()>>,
 }
@@ -146,7 +147,8 @@ impl Babylond {
         command.args(["start", "--home"]).arg(&node).arg("--bls-password-file").arg(&password);
         command.stdin(Stdio::null());
         let process = Process::spawn("babylond", command, &logs.join("babylond.log"))?;
-        let chain = BabylonChain { version, rpc, process: Arc::new(Mutex::new(process)), reporter: None };
+        let chain =
+            BabylonChain { version, rpc, grpc, process: Arc::new(Mutex::new(process)), reporter: None };
         chain.wait_for_block().await?;
         Ok(chain)
     }
@@ -201,6 +203,11 @@ impl Babylond {
 }
 
 impl BabylonChain {
+    /// Where its gRPC listens.
+    pub fn grpc(&self) -> String {
+        format!("http://{}", self.grpc)
+    }
+
     async fn wait_for_block(&self) -> Result<(), Failure> {
         let rpc = HttpRpc::new(&self.rpc(), CALL_TIMEOUT)?;
         let started = Instant::now();
@@ -278,6 +285,7 @@ fn config(rpc: SocketAddr, p2p: SocketAddr, block_time: Duration) -> Vec<Change>
 fn app_config(grpc: SocketAddr) -> Vec<Change> {
     vec![
         ("api", "enable", false.into()),
+        ("grpc", "enable", true.into()),
         ("grpc", "address", grpc.to_string().into()),
         ("telemetry", "enabled", false.into()),
     ]

@@ -4,6 +4,7 @@
 //! headers are mined here. What is compared and what was found is told in `docs/babylon-compatibility.md`.
 #![allow(clippy::unwrap_used)] // a test crate, helpers included
 
+mod doors;
 mod events;
 mod node;
 mod queries;
@@ -11,7 +12,7 @@ mod queries;
 #[allow(dead_code)]
 #[path = "../../../devnet/chain/tests/chain/expansion.rs"]
 mod expansion;
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 #[path = "../../../devnet/chain/tests/chain/rules/mod.rs"]
 mod rules;
 mod shape;
@@ -22,16 +23,22 @@ mod stakes;
 mod support;
 
 use btc_staking_babylon::{
+    connector::BabylonConnector,
     errors::{Failure, outcome},
     proto::{Description, btcstaking::MsgEditFinalityProvider, incentive::MsgWithdrawReward},
 };
-use btc_staking_pos_chain::MessageOutcome;
+use btc_staking_pos_chain::{
+    MessageOutcome,
+    connect::{ChainEndpoint, Connector as _},
+    contract::check_reads,
+};
 use node::real_world;
 use rules::{
-    Answer, Fixture, answers, answers_about_checkpoints, answers_about_jail, genesis_of_checkpoints,
-    genesis_of_jail, genesis_of_rules, wrong,
+    Answer, Fixture, answers, answers_about_checkpoints, answers_about_expansions, answers_about_jail,
+    genesis_of_checkpoints, genesis_of_expansions, genesis_of_jail, genesis_of_rules, pay_with_a_grant,
+    wrong,
 };
-use support::{World, address, any, genesis};
+use support::{CHAIN, World, address, genesis};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rules_queries_and_events_are_those_of_a_real_node() {
@@ -40,8 +47,11 @@ async fn rules_queries_and_events_are_those_of_a_real_node() {
     let (real_fixture, embedded_fixture) =
         tokio::join!(Fixture::build(&mut real), Fixture::build(&mut embedded));
     let mut wrong = queries::differences((&real, &real_fixture), (&embedded, &embedded_fixture)).await;
+    wrong.extend(doors::differences((&real, &real_fixture), (&embedded, &embedded_fixture)).await);
     for (w, f) in [(&real, &real_fixture), (&embedded, &embedded_fixture)] {
-        a_simulated_vote_for_an_unknown_block_is_refused(w, f).await;
+        doors::check_worked_rows(w, f).await;
+        doors::check_epoch_ahead(w).await;
+        wrong.extend(contract_violations(w).await);
     }
     let (of_real, of_embedded) =
         tokio::join!(answers(&mut real, &real_fixture), answers(&mut embedded, &embedded_fixture));
@@ -72,6 +82,19 @@ async fn checkpoints_are_those_of_a_real_node() {
     let mut embedded = World::start_with(genesis_of_checkpoints()).await;
     let (of_real, of_embedded) =
         tokio::join!(answers_about_checkpoints(&mut real), answers_about_checkpoints(&mut embedded));
+    let mut wrong = judge(&of_real, &of_embedded);
+    let (of_real, of_embedded) = tokio::join!(events::forms(&real), events::forms(&embedded));
+    wrong.extend(events::differences(&of_real, &of_embedded));
+    tokio::join!(real.stop(), embedded.stop());
+    tell(&wrong);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_about_expansions_are_those_of_a_real_node() {
+    let Some(mut real) = real_world(genesis_of_expansions()).await else { return };
+    let mut embedded = World::start_with(genesis_of_expansions()).await;
+    let (of_real, of_embedded) =
+        tokio::join!(answers_about_expansions(&mut real), answers_about_expansions(&mut embedded));
     let mut wrong = judge(&of_real, &of_embedded);
     let (of_real, of_embedded) = tokio::join!(events::forms(&real), events::forms(&embedded));
     wrong.extend(events::differences(&of_real, &of_embedded));
@@ -113,21 +136,19 @@ fn tell(wrong: &[String]) {
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// A worked check of `wire.md` 9, byte for byte but for the gas.
-async fn a_simulated_vote_for_an_unknown_block_is_refused(w: &World, f: &Fixture) {
-    let vote = f.one.vote(w.node.height() + 500, [1; 32]);
-    let refused = w.simulate("provider-1", vec![any(&vote)]).await.unwrap_err();
-    assert_eq!(refused.short(), "sdk/6");
-    let (before, rest) = refused.log.split_once("] with gas used: '").unwrap();
-    let (gas, after) = rest.split_once('\'').unwrap();
-    let words =
-        "rpc error: code = Unknown desc = failed to execute message; message index: 0: Block is not found [";
-    assert!(before.starts_with(words) && before.ends_with("/baseapp/baseapp.go:1051"), "{before}");
-    assert_eq!(after, ": unknown request");
-    assert!(gas.parse::<u64>().unwrap() > 0);
+/// The ports' contract where there is something to read: providers, stakes in every state, votes and commitments.
+async fn contract_violations(w: &World) -> Vec<String> {
+    let endpoint = ChainEndpoint::new(CHAIN, vec![w.node.rpc_url()]);
+    let chain = BabylonConnector.connect(&endpoint).await.unwrap();
+    check_reads(chain.as_ref())
+        .await
+        .err()
+        .map(|broken| format!("the contract of the ports: {broken:?}"))
+        .into_iter()
+        .collect()
 }
 
-/// What the rules do not bring about but clients must understand: an edit, a reward, a reorg and a double sign.
+/// What the rules do not bring about but clients must understand: an edit, a reward, a granted fee, a reorg and a double sign.
 async fn surprises(w: &mut World, f: &Fixture) {
     let description = Description { moniker: "renamed".into(), ..Description::default() };
     let edit = MsgEditFinalityProvider {
@@ -139,6 +160,7 @@ async fn surprises(w: &mut World, f: &Fixture) {
     w.must("provider-1", &edit).await;
     let reward = MsgWithdrawReward { r#type: "FINALITY_PROVIDER".into(), address: address("provider-1") };
     w.must("provider-1", &reward).await;
+    pay_with_a_grant(w).await;
     w.bitcoin.fork(1);
     let branch = [w.bitcoin.mine(&[]), w.bitcoin.mine(&[])];
     w.report(&branch).await.unwrap();

@@ -63,6 +63,10 @@ impl ForeignNode for RealNode {
         self.chain.rpc()[0].clone()
     }
 
+    fn grpc_url(&self) -> String {
+        self.chain.grpc()
+    }
+
     fn height(&self) -> u64 {
         self.height.load(Ordering::Relaxed)
     }

@@ -15,12 +15,15 @@ use std::collections::BTreeSet;
 use tendermint_rpc::Client as _;
 
 /// A question that can be put to any node.
-struct Question {
-    what: String,
-    path: &'static str,
-    data: Vec<u8>,
+pub struct Question {
+    /// The path and what is asked.
+    pub what: String,
+    /// The path.
+    pub path: &'static str,
+    /// The request.
+    pub data: Vec<u8>,
     /// Decodes an answer and says what it is and how it is encoded again.
-    read: fn(&[u8]) -> (String, Vec<u8>),
+    pub read: fn(&[u8]) -> (String, Vec<u8>),
 }
 
 /// What a node said.
@@ -45,7 +48,7 @@ where
 }
 
 /// Everything that is asked, about the fixture's providers and stakes and about what does not exist.
-fn questions(w: &World, f: &Fixture) -> Vec<Question> {
+pub fn questions(w: &World, f: &Fixture) -> Vec<Question> {
     let mut all = about_staking(f);
     all.extend(about_finality(w, f));
     all.extend(about_bitcoin(w));
@@ -251,6 +254,11 @@ const OF_CHECKPOINTS: [(&str, &str); 2] = [
     ),
 ];
 
+/// Why this query may be answered otherwise.
+pub fn excuse(path: &str) -> Option<&'static str> {
+    OF_CHECKPOINTS.iter().find(|(service, _)| path.starts_with(service)).map(|(_, why)| *why)
+}
+
 /// Queries of every service but the SDK's (`wire.md` 5).
 const PATHS: usize = 68;
 
@@ -271,11 +279,10 @@ pub async fn differences(real: (&World, &Fixture), embedded: (&World, &Fixture))
             Ok(shown) => shape::of(shown),
             Err(refused) => format!("{} {}", refused.short(), shape::meaning_of_query(refused)),
         });
-        let excuse = OF_CHECKPOINTS.iter().find(|(service, _)| real.path.starts_with(service));
         if shapes[0] == shapes[1] {
             continue;
         }
-        if let Some((_, why)) = excuse {
+        if let Some(why) = excuse(real.path) {
             println!("{what}, since {why}\n  node: {}\n  ours: {}", shapes[0], shapes[1]);
         } else {
             let [node, ours] = [&real.answer, &embedded.answer].map(|answer| format!("{answer:?}"));

@@ -1,8 +1,6 @@
 //! gRPC as clients use it, with messages as raw bytes: every query path, the SDK's services, errors in the standard form.
 
-#![allow(clippy::result_large_err)] // tonic's status is large, and its traits want it as it is
-
-use super::support::{CHAIN, GAS, World, account, address, any, provider::Provider};
+use super::support::{CHAIN, GAS, World, account, address, any, grpc::Client, provider::Provider};
 use btc_staking_babylon::{
     proto::{
         Query,
@@ -19,69 +17,9 @@ use cosmrs::proto::cosmos::{
     },
     tx::v1beta1::{BroadcastMode, BroadcastTxRequest, BroadcastTxResponse, GetTxRequest, GetTxResponse},
 };
-use prost::{
-    Message,
-    bytes::{Buf, BufMut},
-};
+use prost::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tonic::{
-    Code, Request, Response, Status,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-    transport::{Channel, Endpoint},
-};
-
-/// Bytes as they are.
-#[derive(Clone, Copy, Default)]
-struct Raw;
-
-impl Codec for Raw {
-    type Encode = Vec<u8>;
-    type Decode = Vec<u8>;
-    type Encoder = Self;
-    type Decoder = Self;
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-impl Encoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-    fn encode(&mut self, item: Vec<u8>, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        to.put_slice(&item);
-        Ok(())
-    }
-}
-impl Decoder for Raw {
-    type Item = Vec<u8>;
-    type Error = Status;
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
-        let mut bytes = vec![0; from.remaining()];
-        from.copy_to_slice(&mut bytes);
-        Ok(Some(bytes))
-    }
-}
-
-struct Client(tonic::client::Grpc<Channel>);
-
-impl Client {
-    async fn connect(world: &World) -> Self {
-        let url = format!("http://{}", world.node.grpc_addr());
-        Self(tonic::client::Grpc::new(Endpoint::from_shared(url).unwrap().connect().await.unwrap()))
-    }
-
-    async fn send(&mut self, path: &str, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Status> {
-        self.0.ready().await.unwrap();
-        self.0.unary(request, path.parse().unwrap(), Raw).await
-    }
-
-    async fn ask(&mut self, path: &str, request: &impl Message) -> Result<Vec<u8>, Status> {
-        let answer = self.send(path, Request::new(request.encode_to_vec())).await;
-        answer.map(Response::into_inner)
-    }
-}
+use tonic::{Code, Request};
 
 fn at_height(height: &str) -> Request<Vec<u8>> {
     let mut request = Request::new(QueryTipRequest {}.encode_to_vec());

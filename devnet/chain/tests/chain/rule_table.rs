@@ -5,7 +5,7 @@ use crate::{
         Answer, Fixture, answers, answers_about_authority, answers_about_checkpoints,
         answers_about_commissions, answers_about_expansions, answers_about_jail, answers_about_lists,
         case_names, catalogue, genesis_of_checkpoints, genesis_of_commissions, genesis_of_expansions,
-        genesis_of_jail, genesis_of_lists, genesis_of_rules, left_out, nondescript, wrong,
+        genesis_of_jail, genesis_of_lists, genesis_of_rules, left_out, nondescript, pay_with_a_grant, wrong,
     },
     support::{World, set_clock::SetClock},
 };
@@ -23,6 +23,7 @@ async fn every_broken_rule_is_answered_as_the_table_says() {
     let mut w = World::start_with(genesis_of_rules()).await;
     let f = Fixture::build(&mut w).await;
     let wrong = wrong(&answers(&mut w, &f).await, false);
+    pay_with_a_grant(&w).await;
     w.stop().await;
     assert!(wrong.is_empty(), "{} rules are answered wrongly:\n{}", wrong.len(), wrong.join("\n"));
 }

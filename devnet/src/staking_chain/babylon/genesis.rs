@@ -130,3 +130,6 @@ fn form(missing: &str) -> BabylondError {
 fn base64(bytes: &[u8]) -> String {
     bitcoin::base64::Engine::encode(&bitcoin::base64::engine::general_purpose::STANDARD, bytes)
 }
+
+#[cfg(test)]
+mod tests;

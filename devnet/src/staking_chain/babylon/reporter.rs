@@ -2,7 +2,8 @@
 //!
 //! A Babylon chain finalises its epochs only so, and counts a finality provider's randomness only once the epoch of the
 //! commitment is final. On public networks others do this; beside a chain of our own nobody does. One epoch at a time,
-//! in order: both transactions are broadcast, confirmed, and proven before the next epoch's are.
+//! in order: both transactions are broadcast, confirmed, and proven before the next epoch's are. What fails is tried
+//! again from the start, unless the chain has come to know of the epoch's checkpoint meanwhile.
 //!
 //! It mines nothing but its own first coins, and reports no headers.
 
@@ -26,9 +27,8 @@ use btc_staking_babylon::proto::{
     checkpointing::{CheckpointStatus, QueryRawCheckpointRequest},
 };
 use btc_staking_bitcoin_node::{
-    BlockSource as _, BroadcastOutcome, Broadcaster as _, BurnLimit, NodeError, TxPlace,
-    bitcoind::Bitcoind,
-    dev::DevNode as _,
+    BroadcastOutcome, BurnLimit, NodeError, TxPlace,
+    dev::RegtestNode,
     watch::{Confirmation, find_in_block},
 };
 use std::{sync::Arc, time::Duration};
@@ -75,7 +75,7 @@ pub enum ReportError {
 /// Reports checkpoints from one account with coins of its own.
 pub struct Reporter {
     account: Account,
-    bitcoin: Arc<Bitcoind>,
+    bitcoin: Arc<dyn RegtestNode>,
     tag: [u8; 4],
     purse: Purse,
 }
@@ -95,11 +95,11 @@ impl Reporter {
     /// [`ReportError`].
     pub async fn new(
         account: Account,
-        bitcoin: Arc<Bitcoind>,
+        bitcoin: Arc<dyn RegtestNode>,
         tag: [u8; 4],
         secret: SecretKey,
     ) -> Result<Self, ReportError> {
-        let purse = Purse::fill(&bitcoin, secret).await?;
+        let purse = Purse::fill(&*bitcoin, secret).await?;
         Ok(Self { account, bitcoin, tag, purse })
     }
 
@@ -120,37 +120,43 @@ impl Reporter {
         }
     }
 
-    /// Waits until the epoch is sealed, puts its checkpoint on Bitcoin and proves it.
+    /// Waits until the epoch is sealed, puts its checkpoint on Bitcoin and proves it; nothing where it has been proven.
     async fn report(&mut self, epoch: u64) -> Result<(), ReportError> {
-        let checkpoint = self.sealed(epoch).await?;
-        let mut confirmed = Vec::new();
+        let Some(checkpoint) = self.sealed(epoch).await? else { return Ok(()) };
+        let mut broadcast = Vec::new();
         for output in checkpoint.outputs(self.tag, self.account.submitter()) {
             let tx = self.purse.pay(output)?;
             let txid = tx.compute_txid();
             match self.bitcoin.broadcast(&tx, BurnLimit::NONE).await? {
-                BroadcastOutcome::Accepted | BroadcastOutcome::AlreadyKnown => confirmed.push(txid),
+                BroadcastOutcome::Accepted | BroadcastOutcome::AlreadyKnown => {
+                    self.purse.take_change(&tx);
+                    broadcast.push(txid);
+                }
                 BroadcastOutcome::Refused(refusal) => {
                     return Err(ReportError::Refused { txid, why: format!("{refusal:?}") });
                 }
             }
         }
         let mut proofs = Vec::new();
-        for txid in confirmed {
+        for txid in broadcast {
             proofs.push(self.prove(txid).await?);
         }
         let submitter = self.account.address().to_owned();
         Ok(self.account.send(&MsgInsertBTCSpvProof { submitter, proofs }).await?)
     }
 
-    async fn sealed(&self, epoch: u64) -> Result<Checkpoint, ReportError> {
+    /// Waits for the epoch's checkpoint; `None` when it has been proven already.
+    async fn sealed(&self, epoch: u64) -> Result<Option<Checkpoint>, ReportError> {
         loop {
             match self.account.ask(&QueryRawCheckpointRequest { epoch_num: epoch }).await {
                 Ok(answer) => {
                     let found = answer.raw_checkpoint.unwrap_or_default();
-                    if let Some(checkpoint) = &found.ckpt
-                        && found.status >= CheckpointStatus::Sealed as i32
-                    {
-                        return Ok(Checkpoint::from_answer(checkpoint)?);
+                    match &found.ckpt {
+                        _ if found.status > CheckpointStatus::Sealed as i32 => return Ok(None),
+                        Some(checkpoint) if found.status == CheckpointStatus::Sealed as i32 => {
+                            return Ok(Some(Checkpoint::from_answer(checkpoint)?));
+                        }
+                        _ => {}
                     }
                 }
                 // The chain has no checkpoint of an epoch that has not ended.
@@ -190,7 +196,7 @@ pub fn spv_proof(found: &Confirmation, header: &bitcoin::block::Header) -> BTCSp
 }
 
 impl Purse {
-    async fn fill(bitcoin: &Bitcoind, secret: SecretKey) -> Result<Self, ReportError> {
+    async fn fill(bitcoin: &dyn RegtestNode, secret: SecretKey) -> Result<Self, ReportError> {
         let public = CompressedPublicKey(secret.public_key(SECP256K1));
         let script = ScriptBuf::new_p2wpkh(&public.wpubkey_hash());
         let mined = bitcoin.mine(1, &script).await?;
@@ -202,8 +208,8 @@ impl Purse {
         Ok(Self { secret, public, coin: OutPoint::new(coinbase.compute_txid(), 0), value: output.value })
     }
 
-    /// A signed transaction with `output` and the change, which is the coin of the next one.
-    fn pay(&mut self, output: TxOut) -> Result<Transaction, ReportError> {
+    /// A signed transaction with `output` and the change.
+    fn pay(&self, output: TxOut) -> Result<Transaction, ReportError> {
         let script = ScriptBuf::new_p2wpkh(&self.public.wpubkey_hash());
         let left = self.value.checked_sub(FEE).unwrap_or(Amount::ZERO);
         let input = TxIn {
@@ -226,8 +232,14 @@ impl Purse {
         if let Some(input) = tx.input.first_mut() {
             input.witness = Witness::p2wpkh(&signature, &self.public.0);
         }
-        (self.coin, self.value) = (OutPoint::new(tx.compute_txid(), 1), left);
         Ok(tx)
+    }
+
+    /// The change of a transaction that the node took is the coin of the next one.
+    fn take_change(&mut self, paid: &Transaction) {
+        if let Some(change) = paid.output.last() {
+            (self.coin, self.value) = (OutPoint::new(paid.compute_txid(), 1), change.value);
+        }
     }
 }
 
@@ -245,3 +257,6 @@ impl std::fmt::Display for Chain<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,10 @@ use btc_staking_babylon::proto::btcstaking::{
     BTCDelegationStatus, CovenantAdaptorSignatures, MsgAddCovenantSigs, SignatureInfo,
 };
 use btc_staking_crypto::adaptor::AdaptorSignature;
-use btc_staking_protocol::{delegation::CovenantSignatureSet, keys::CovenantPublicKey};
+use btc_staking_protocol::{
+    delegation::{CovenantSignatureRefusal, CovenantSignatureSet},
+    keys::CovenantPublicKey,
+};
 
 /// Row 1.
 pub(crate) fn check_add_covenant_sigs(msg: &MsgAddCovenantSigs) -> Result<(), Failure> {
@@ -127,12 +130,19 @@ fn verify(ctx: &Ctx<'_, '_>, stake: &Stake, set: &CovenantSignatureSet) -> Resul
         return checked.verify_covenant(set).map_err(|refusal| refused(&refusal));
     };
     let parent = Stake::find(ctx.state, &previous)?.ok_or_else(|| corrupt("expansion without parent"))?;
+    let version = parent.record.params_version;
     let parent = parent.checked(&parent.params(ctx.state)?)?;
     let funding: TxOut = consensus::deserialize(&expansion.other_funding_tx_out).map_err(corrupt)?;
     // Staker keys are compared at registration, under the rules that compare them (6.8 row 12), not here.
     let pair =
         checked.check_expansion_by_any_staker(&parent, &funding).map_err(|refusal| refused(&refusal))?;
-    pair.verify_covenant(set).map_err(|refusal| refused(&refusal))
+    pair.verify_covenant(set).map_err(|refusal| match refusal {
+        // The member is one of the child's committee. Clients tell this case by its words.
+        CovenantSignatureRefusal::NotAMember(member) => err::INVALID_COVENANT_SIG.because(format!(
+            "covenant with pk {member} was not a member at params (version {version}) of the previous delegation"
+        )),
+        refusal => refused(&refusal),
+    })
 }
 
 fn append(stake: &mut Stake, set: &CovenantSignatureSet) {

@@ -5,7 +5,7 @@ use super::{
     transactions::{coins, granted, paid_by, refused, state},
 };
 use crate::support::{World, address, any};
-use btc_staking_babylon::proto::Any;
+use btc_staking_babylon::{proto::Any, tx::AccountState};
 use cosmrs::proto::cosmos::feegrant::v1beta1::{BasicAllowance, MsgGrantAllowance, MsgRevokeAllowance};
 
 /// An allowance for the account "other".
@@ -45,4 +45,13 @@ pub async fn violate(case: &str, w: &World) -> Option<Outcome> {
         }
         _ => return None,
     })
+}
+
+/// A fee that was granted is the granter's alone. For after the cases, which leave a grant behind.
+pub async fn pay_with_a_grant(w: &World) {
+    let (granter, grantee) = (w.balance("provider-3").await, w.balance("other").await);
+    let before = state(w).await;
+    refused(w.broadcast(paid_by("provider-3", before)).await).unwrap();
+    w.set_state("other", AccountState { sequence: before.sequence + 1, ..before });
+    assert_eq!((w.balance("provider-3").await, w.balance("other").await), (granter - 50_000, grantee));
 }

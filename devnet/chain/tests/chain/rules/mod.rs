@@ -33,6 +33,7 @@ pub use closed::{break_all as answers_about_lists, genesis_of_lists};
 pub use commission::{break_all as answers_about_commissions, genesis_of_commissions};
 pub use expansions::{break_all as answers_about_expansions, genesis_of_expansions};
 pub use fixture::{Fixture, genesis_of_rules};
+pub use grants::pay_with_a_grant;
 pub use jail::genesis_of_jail;
 use prost::{Message, Name};
 use serde::Deserialize;

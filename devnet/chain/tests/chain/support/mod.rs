@@ -3,6 +3,7 @@
 pub mod bitcoin;
 pub mod by_hand;
 pub mod child;
+pub mod grpc;
 pub mod provider;
 pub mod set_clock;
 pub mod stake;
@@ -98,6 +99,8 @@ pub enum TestNode {
 pub trait ForeignNode: Send + Sync {
     /// Where its RPC listens.
     fn rpc_url(&self) -> String;
+    /// Where its gRPC listens.
+    fn grpc_url(&self) -> String;
     /// Height of its tip.
     fn height(&self) -> u64;
     /// The two outputs that put a sealed checkpoint on Bitcoin. The embedded chain needs none.
@@ -139,10 +142,19 @@ impl TestNode {
         }
     }
 
-    fn rpc_url(&self) -> String {
+    /// Where the node's RPC listens.
+    pub fn rpc_url(&self) -> String {
         match self {
             Self::Embedded(node) => format!("http://{}", node.rpc_addr()),
             Self::Foreign(node) => node.rpc_url(),
+        }
+    }
+
+    /// Where the node's gRPC listens.
+    pub fn grpc_url(&self) -> String {
+        match self {
+            Self::Embedded(_) => format!("http://{}", self.grpc_addr()),
+            Self::Foreign(node) => node.grpc_url(),
         }
     }
 

@@ -60,8 +60,11 @@ pub(crate) fn last_with_status(
     let last = last_checkpointed(state)
         .map_err(|failure| wrapped("failed to get the last checkpointed epoch number", failure))?;
     for epoch in (0..=last).rev() {
-        let missing = format!("failed to get the raw checkpoint at epoch {epoch}");
-        let found = load(state, epoch).map_err(|failure| wrapped(&missing, failure))?;
+        let missing = || {
+            let why = format!("failed to get the raw checkpoint at epoch {epoch}");
+            err::DOES_NOT_EXIST.lost_with_place(format!("{why}: no raw checkpoint is found at epoch {epoch}"))
+        };
+        let found = checkpoint::find(state, Epoch::new(epoch))?.ok_or_else(missing)?;
         if found.status >= request.status {
             let raw_checkpoint = Some(raw_response(checkpoint::raw(&found)?.clone()));
             return Ok(QueryLastCheckpointWithStatusResponse { raw_checkpoint });

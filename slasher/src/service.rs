@@ -20,20 +20,28 @@ use btc_staking_daemon::{
     metrics::{Metrics, MetricsError},
     tasks::{Stop, Stopped, TaskError},
 };
-use btc_staking_pos_chain::{ChainError, PosChain, Submitter};
+use btc_staking_pos_chain::{ChainError, ErrorKind, Listing, PosChain, Submitter};
 use btc_staking_protocol::{
-    delegation::SlashedOutput,
+    delegation::{Delegation, SlashedOutput},
     height::{BtcDepth, BtcHeight, PosHeight},
     keys::FinalityProviderPublicKey,
+    params::StakingParams,
 };
 use btc_staking_store::StoreError;
 use prometheus::IntGauge;
 use serde_json::{Value, json};
 use std::{
+    future::Future,
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use thiserror::Error;
+
+/// Longest wait for one answer of the chain.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest wait for a listing, which may be many thousand stakes.
+const LISTING_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// What a Bitcoin node must be able to do for the watchtower.
 pub trait Bitcoin: BlockSource + Broadcaster {}
@@ -201,6 +209,14 @@ impl Service {
         Ok(())
     }
 
+    async fn fetch_params(&self) -> Result<Vec<StakingParams>, ChainError> {
+        in_time(ANSWER_TIMEOUT, "params", self.chain.fetch_staking_params()).await
+    }
+
+    async fn fetch_stakes(&self) -> Result<Listing<Delegation>, ChainError> {
+        in_time(LISTING_TIMEOUT, "stakes", self.chain.fetch_delegations(None)).await
+    }
+
     /// Where a watchtower without records begins: at the lowest stake the chain knows on Bitcoin, and far enough back
     /// for those it was not told of yet. Everything from there on is followed in order and recorded on the way.
     async fn fetch_start(&self, k: BtcDepth) -> Result<BtcHeight, RoundError> {
@@ -208,7 +224,8 @@ impl Service {
         const LOOK_BACK: u32 = 144;
         let tip = self.bitcoin.fetch_tip().await?;
         let recent = BtcHeight::new(tip.height.to_u32().saturating_sub(k.to_u32().max(LOOK_BACK)));
-        let delegations = match self.chain.fetch_delegations(None).await {
+        let listing = in_time(LISTING_TIMEOUT, "stakes", self.chain.fetch_delegations(None));
+        let delegations = match listing.await {
             Ok(listing) => listing.items,
             // Stakes read later are looked for from their own height on.
             Err(error) => {
@@ -234,11 +251,12 @@ impl<'s> Watcher<'s> {
     /// # Errors
     /// [`RoundError`]; nothing is lost.
     pub async fn resume(service: &'s Service, stop: &mut Stop) -> Result<Self, RoundError> {
-        let k = service.chain.fetch_checkpoint_params().await?.confirmation_depth;
+        let params = in_time(ANSWER_TIMEOUT, "checkpoint params", service.chain.fetch_checkpoint_params());
+        let k = stop.race(params).await??.confirmation_depth;
         let known = service.records.read()?;
         let cursor = match known.cursor {
             Some(cursor) => cursor,
-            None => Cursor::starting_at(service.fetch_start(k).await?, DEFAULT_WINDOW),
+            None => Cursor::starting_at(stop.race(service.fetch_start(k)).await??, DEFAULT_WINDOW),
         };
         let mut machine = Machine::new(k, cursor.tip());
         machine.on_event(Event::Restored { confirmations: known.confirmations, spends: known.spends });
@@ -247,8 +265,16 @@ impl<'s> Watcher<'s> {
         // Outputs should be under watch before the first block is read, so the chain comes first. If it does not list
         // them now, what is missed meanwhile is looked for once a stake is known.
         let mut actions = watcher.machine.on_event(Event::EvidenceRead(known.evidence));
-        match watcher.read_delegations().await {
-            Ok(more) => actions.extend(more),
+        let params = stop.race(service.fetch_params()).await?;
+        let stakes = match params {
+            Ok(params) => {
+                watcher.machine.on_event(Event::ParamsRead(params));
+                stop.race(service.fetch_stakes()).await?
+            }
+            Err(error) => Err(error),
+        };
+        match stakes {
+            Ok(stakes) => actions.extend(watcher.on_stakes(stakes)),
             Err(error) => tracing::warn!(%error, "stakes not read yet, trying again"),
         }
         actions.extend(watcher.machine.on_event(Event::RevealedBefore(known.revealing)));
@@ -272,6 +298,13 @@ impl<'s> Watcher<'s> {
     /// # Errors
     /// [`RoundError`]; the next round goes on from what is recorded and what both chains show.
     pub async fn round(&mut self, stop: &mut Stop) -> Result<(), RoundError> {
+        // First, because nothing is as urgent as a key that came out; but where the stakes it brings lie on Bitcoin can
+        // only be looked for once it is known where Bitcoin is.
+        let is_following = self.follower.cursor().tip().is_some();
+        let mut evidence = Ok(());
+        if is_following {
+            evidence = self.take_urgent_evidence(stop).await?;
+        }
         match self.follow_bitcoin(stop).await {
             Err(RoundError::Follow(FollowError::ReorgTooDeep { oldest })) => {
                 tracing::error!(%oldest.height, "reorg below everything remembered, following again from lower");
@@ -281,20 +314,33 @@ impl<'s> Watcher<'s> {
             followed => followed?,
         }
         self.service.board.bitcoin.ok();
+        if !is_following {
+            evidence = self.take_urgent_evidence(stop).await?;
+        }
         // Each reading on its own: a chain that cannot list every stake still tells who signed twice, and the other way.
-        let evidence = self.take_evidence(stop).await;
         // Before the stakes: how far the chain sees Bitcoin bounds where a new stake may lie.
         let tip = self.take_light_client_tip(stop).await;
         let delegations = self.take_delegations(stop).await;
         self.step(Event::Tick, stop).await?;
         self.publish();
-        evidence.and(delegations).and(tip)?;
+        evidence?;
+        delegations.and(tip)?;
         self.service.board.chain.ok();
         Ok(())
     }
 
+    /// Takes evidence; trouble of the chain is handed back for later, because everything else must not wait for it.
+    async fn take_urgent_evidence(&mut self, stop: &mut Stop) -> Result<Result<(), ChainError>, RoundError> {
+        match self.take_evidence(stop).await {
+            Ok(()) => Ok(Ok(())),
+            Err(RoundError::Chain(error)) => Ok(Err(error)),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn take_evidence(&mut self, stop: &mut Stop) -> Result<(), RoundError> {
-        let evidences = self.service.chain.fetch_evidences(PosHeight::new(0)).await?;
+        let reading = self.service.chain.fetch_evidences(PosHeight::new(0));
+        let evidences = stop.race(in_time(ANSWER_TIMEOUT, "evidence", reading)).await??;
         for problem in evidences.malformed {
             tracing::warn!(problem, "an evidence cannot be read, the others go on");
         }
@@ -302,12 +348,30 @@ impl<'s> Watcher<'s> {
     }
 
     async fn take_delegations(&mut self, stop: &mut Stop) -> Result<(), RoundError> {
-        let actions = self.read_delegations().await?;
+        let service = self.service;
+        // Fed on their own: the stakes of a guilty provider are understood by them even if the listing fails.
+        let params = stop.race(service.fetch_params()).await??;
+        self.machine.on_event(Event::ParamsRead(params));
+        let mut listing = pin!(service.fetch_stakes());
+        let stakes = loop {
+            match tokio::time::timeout(service.poll_interval, stop.race(&mut listing)).await {
+                Ok(stakes) => break stakes??,
+                // A listing may take minutes; whoever signs twice meanwhile is slashed meanwhile.
+                Err(_) => match self.take_evidence(stop).await {
+                    Err(RoundError::Chain(error)) => {
+                        tracing::warn!(%error, "evidence not read, trying again")
+                    }
+                    taken => taken?,
+                },
+            }
+        };
+        let actions = self.on_stakes(stakes);
         self.perform(actions, stop).await
     }
 
     async fn take_light_client_tip(&mut self, stop: &mut Stop) -> Result<(), RoundError> {
-        let tip = self.service.chain.fetch_light_client_tip().await?;
+        let reading = self.service.chain.fetch_light_client_tip();
+        let tip = stop.race(in_time(ANSWER_TIMEOUT, "the light client", reading)).await??;
         self.service.board.gauges.light_client_height.set(i64::from(tip.height.to_u32()));
         self.step(Event::LightClientTip(tip.height), stop).await
     }
@@ -337,21 +401,17 @@ impl<'s> Watcher<'s> {
         }
     }
 
-    async fn read_delegations(&mut self) -> Result<Vec<Action>, ChainError> {
-        let chain = &self.service.chain;
-        let params = chain.fetch_staking_params().await?;
-        let mut actions = self.machine.on_event(Event::ParamsRead(params));
-        let listing = chain.fetch_delegations(None).await?;
+    fn on_stakes(&mut self, listing: Listing<Delegation>) -> Vec<Action> {
         for problem in listing.malformed {
             tracing::warn!(problem, "a delegation cannot be read, the others go on");
         }
-        actions.extend(self.machine.on_event(Event::DelegationsRead(listing.items)));
-        Ok(actions)
+        self.machine.on_event(Event::DelegationsRead(listing.items))
     }
 
     /// The stakes of one provider; the listing of all stakes brings them too, so trouble here only costs time.
     async fn fetch_stakes(&self, provider: &FinalityProviderPublicKey) -> Option<Event> {
-        match self.service.chain.fetch_delegations_to(provider).await {
+        let listing = self.service.chain.fetch_delegations_to(provider);
+        match in_time(ANSWER_TIMEOUT, "the provider's stakes", listing).await {
             Ok(listing) => Some(Event::DelegationsRead(listing.items)),
             Err(error) => {
                 tracing::warn!(%error, finality_provider = %provider, "its stakes are read with the next listing");
@@ -386,7 +446,7 @@ impl<'s> Watcher<'s> {
                     self.service.records.record_revealing(&staking_txid, &tx)?;
                     None
                 }
-                Action::FetchStakes(provider) => self.fetch_stakes(&provider).await,
+                Action::FetchStakes(provider) => stop.race(self.fetch_stakes(&provider)).await?,
                 Action::Report(report) => {
                     tell(&report);
                     None
@@ -507,6 +567,18 @@ impl<'s> Watcher<'s> {
         });
         *self.service.board.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
     }
+}
+
+/// Waits for an answer of the chain, but not longer than the deadline.
+async fn in_time<T>(
+    deadline: Duration,
+    what: &str,
+    answer: impl Future<Output = Result<T, ChainError>>,
+) -> Result<T, ChainError> {
+    tokio::time::timeout(deadline, answer).await.unwrap_or_else(|_| {
+        let detail = format!("no answer about {what} within {} s", deadline.as_secs());
+        Err(ChainError::new(ErrorKind::Transient, detail))
+    })
 }
 
 fn count<T>(items: impl Iterator<Item = T>) -> i64 {

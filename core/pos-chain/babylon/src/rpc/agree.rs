@@ -99,7 +99,7 @@ impl HttpRpc {
         });
         let ask = |node| async move { (node, self.tx_at(node, call, hash).await) };
         let mut answers: FuturesUnordered<_> = asked.map(ask).collect();
-        let mut said: Vec<(Option<(u64, String, u32)>, usize)> = Vec::new();
+        let mut said: Vec<(Told, usize)> = Vec::new();
         while let Some((node, answer)) = answers.next().await {
             let tx = match answer {
                 Ok(tx) => tx,
@@ -201,6 +201,9 @@ impl HttpRpc {
 
 /// A refusal as far as it is compared: what it means, the message it names and the sequence it expects.
 type Reason = (Meaning, Option<usize>, Option<u64>);
+
+/// What a node tells of a transaction: height, codespace and code, or that it is in no block.
+type Told = Option<(u64, String, u32)>;
 
 fn reason(answer: &AbciAnswer) -> Reason {
     let failure = Failure { codespace: &answer.codespace, code: answer.code, log: &answer.log };

@@ -2,7 +2,7 @@
 //! through restarts of the sender itself.
 //!
 //! A run is repeated by its seed, which is printed. `SENDER_STORM_MESSAGES` and `SENDER_STORM_SEED` say how many messages
-//! (1,000, from 10 tasks; 10,000 are from 50) and where chance begins.
+//! (10,000, from 50 tasks; 200 a task, and at least 10 tasks) and where chance begins.
 
 mod node;
 
@@ -243,7 +243,7 @@ fn number(variable: &str, usual: u64) -> u64 {
 
 /// Messages and tasks: at most 200 messages a task.
 fn size() -> (usize, usize) {
-    let messages = usize::try_from(number("SENDER_STORM_MESSAGES", 1_000)).unwrap();
+    let messages = usize::try_from(number("SENDER_STORM_MESSAGES", 10_000)).unwrap();
     (messages, (messages / 200).max(10))
 }
 

@@ -79,7 +79,7 @@ fn a_node_whose_disk_is_full_stops_and_goes_on_when_there_is_room() {
         let output = run_with_room_for(largest_file(&path) + room, &path);
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-        let acknowledged = text.lines().filter_map(number_in).last().expect("it made blocks before");
+        let acknowledged = text.lines().filter_map(number_in).next_back().expect("it made blocks before");
         assert!(acknowledged > height, "{text}");
         let stopped = text.lines().find(|line| line.starts_with("stopped: ")).expect("it stopped");
         assert!(stopped.contains("File too large"), "{stopped}");

@@ -200,7 +200,7 @@ fn a_vote_that_is_said_to_be_stored_and_never_shows_is_sent_again() {
         rounds += 1;
         assert!(rounds < 20, "it is never sent again");
         if asked(&observe(&mut voter, at(12))) == [10]
-            && reply(&mut voter, [(10, Answer::Votable(block(10)))]) != []
+            && !reply(&mut voter, [(10, Answer::Votable(block(10)))]).is_empty()
         {
             break;
         }

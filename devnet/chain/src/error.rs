@@ -131,6 +131,13 @@ impl Registered {
         plain(format!("{why}: {} [cosmossdk.io/errors@v1.0.2/errors.go:155]", self.text))
     }
 
+    /// As [`Registered::lost_with_place`], where a query's caller still learns that the error is a registered one, though not
+    /// which.
+    pub(crate) fn unnamed_with_place(self, why: impl fmt::Display) -> Failure {
+        let log = format!("{why}: {} [cosmossdk.io/errors@v1.0.2/errors.go:155]", self.text);
+        Refusal { codespace: "undefined", code: 1, log, form: Form::Status(Status::Unknown) }.into()
+    }
+
     /// The error with a log of its own.
     pub(crate) fn refusal(self, log: String) -> Refusal {
         Refusal { codespace: self.codespace, code: self.code, log, form: Form::Registered(self.text) }

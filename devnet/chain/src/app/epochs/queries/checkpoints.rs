@@ -62,7 +62,8 @@ pub(crate) fn last_with_status(
     for epoch in (0..=last).rev() {
         let missing = || {
             let why = format!("failed to get the raw checkpoint at epoch {epoch}");
-            err::DOES_NOT_EXIST.lost_with_place(format!("{why}: no raw checkpoint is found at epoch {epoch}"))
+            err::DOES_NOT_EXIST
+                .unnamed_with_place(format!("{why}: no raw checkpoint is found at epoch {epoch}"))
         };
         let found = checkpoint::find(state, Epoch::new(epoch))?.ok_or_else(missing)?;
         if found.status >= request.status {

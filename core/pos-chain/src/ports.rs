@@ -148,7 +148,8 @@ pub enum VotingPower {
     Has(u64),
     /// Provably without power at that height.
     None,
-    /// No table at that height: nobody is active, or the height lies ahead.
+    /// No table at that height: nobody is active, or the height lies ahead. A reader that cannot rule out that its node is
+    /// behind fails with [`ErrorKind::NotYet`] instead.
     NoTable,
 }
 

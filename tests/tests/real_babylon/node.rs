@@ -51,8 +51,9 @@ pub async fn real_world(genesis: Genesis) -> Option<World> {
 
 async fn look(client: HttpClient, height: Arc<AtomicU64>) {
     loop {
-        if let Ok(status) = client.status().await {
-            height.store(status.sync_info.latest_block_height.value(), Ordering::Relaxed);
+        // Not the status: it tells of a block before its state can be asked for.
+        if let Ok(info) = client.abci_info().await {
+            height.store(info.last_block_height.value(), Ordering::Relaxed);
         }
         tokio::time::sleep(Duration::from_millis(25)).await;
     }

@@ -52,7 +52,8 @@ pub async fn check_reads(chain: &(impl PosChain + ?Sized)) -> Check {
     check_light_client(chain).await?;
     check_delegations(chain).await?;
     check_finality_providers(chain).await?;
-    check_finality(chain).await
+    check_finality(chain).await?;
+    check_watch(chain).await
 }
 
 /// The head names its chain and never goes back.
@@ -65,6 +66,29 @@ pub async fn check_head(chain: &(impl PosChain + ?Sized)) -> Check {
     require("a chain has an id", !first.chain_id.is_empty(), &first)?;
     require("the id stays", first.chain_id == second.chain_id, (&first, &second))?;
     require("the height never goes back", first.height <= second.height, (&first, &second))
+}
+
+/// A provider that never was has no count, every node is named once, and later blocks have later times.
+///
+/// # Errors
+/// The first [`Violation`].
+pub async fn check_watch(chain: &(impl PosChain + ?Sized)) -> Check {
+    if let Some(unknown) = unknown_provider() {
+        let info = call("fetch_signing_info", chain.fetch_signing_info(&unknown).await)?;
+        require("an unknown provider has no signing info", info.is_none(), info)?;
+    }
+    let nodes = chain.fetch_nodes().await;
+    let names: BTreeSet<_> = nodes.iter().map(|node| node.name.as_str()).collect();
+    require("every node is named once", names.len() == nodes.len(), &nodes)?;
+    let silent = nodes.iter().find(|node| node.told.is_none() && node.trouble.is_none());
+    require("a silent node is told so", silent.is_none(), silent)?;
+    let tip = call("fetch_head", chain.fetch_head().await)?.height;
+    let Some(before) = tip.checked_sub(1).filter(|before| before.to_u64() > 0) else { return Ok(()) };
+    match (chain.fetch_block_time(before).await, chain.fetch_block_time(tip).await) {
+        (Ok(before), Ok(tip)) => require("time goes on", before <= tip, (before, tip)),
+        (Err(error), _) | (_, Err(error)) if error.is_transient() => Ok(()),
+        (earlier, later) => require("blocks have times", false, (earlier, later)),
+    }
 }
 
 /// Versions ascend together with their activation heights, and each can be read alone.
@@ -325,6 +349,11 @@ fn unprovable() -> ChainMessage {
 
 fn unknown_txid() -> Txid {
     Txid::from_byte_array([0xee; 32])
+}
+
+/// The key whose secret is 1, which nobody registers.
+fn unknown_provider() -> Option<FinalityProviderPublicKey> {
+    "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798".parse().ok()
 }
 
 /// A height no test reaches, within the signed 64-bit range of nodes.

@@ -16,6 +16,7 @@ use crate::{
         ChainError, ChainHead, CheckpointParams, ErrorKind, FinalityParams, FinalityProvider, IndexedBlock,
         LightClientHeader, Result, StoredCommitment, Submitter,
     },
+    watch::{NodeReport, SigningInfo},
 };
 use async_trait::async_trait;
 use bitcoin::Txid;
@@ -80,6 +81,12 @@ pub struct ChainState {
     pub balances: BTreeMap<AccountAddress, u128>,
     /// Rewards by account.
     pub rewards: BTreeMap<AccountAddress, Vec<(crate::message::RewardKind, u128)>>,
+    /// What is counted of providers' presence.
+    pub signing_infos: BTreeMap<FinalityProviderPublicKey, SigningInfo>,
+    /// How the nodes are.
+    pub nodes: Vec<NodeReport>,
+    /// Times of blocks, in seconds since 1970. A block without entry is not known yet.
+    pub block_times: BTreeMap<PosHeight, u64>,
 }
 
 impl ChainState {
@@ -118,6 +125,9 @@ impl ChainState {
             events: BTreeMap::new(),
             balances: BTreeMap::new(),
             rewards: BTreeMap::new(),
+            signing_infos: BTreeMap::new(),
+            nodes: Vec::new(),
+            block_times: BTreeMap::new(),
         }
     }
 

@@ -11,8 +11,10 @@ pub mod event;
 pub mod message;
 pub mod outbox;
 pub mod ports;
+pub mod watch;
 
 pub use event::{ChainEvent, EventFollower, EventReader, HintReader, Hints};
 pub use message::{ChainMessage, MessageOutcome, Refusal, RefusalClass, RefusalKind};
 pub use outbox::{MemoryOutbox, Outbox, OutboxEntry, OutboxError};
 pub use ports::*;
+pub use watch::{LivenessReader, NodeReader, NodeReport, NodeTold, SigningInfo};

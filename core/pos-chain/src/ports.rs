@@ -2,6 +2,7 @@
 
 use crate::event::HintReader;
 use crate::message::{ChainMessage, CommissionRates, Description, MessageOutcome};
+use crate::watch::{LivenessReader, NodeReader};
 use async_trait::async_trait;
 use bitcoin::{BlockHash, Txid, block::Header};
 use btc_staking_protocol::{
@@ -317,6 +318,8 @@ pub trait PosChain:
     + EvidenceReader
     + AccountReader
     + HintReader
+    + LivenessReader
+    + NodeReader
 {
 }
 impl<T> PosChain for T where
@@ -329,5 +332,7 @@ impl<T> PosChain for T where
         + EvidenceReader
         + AccountReader
         + HintReader
+        + LivenessReader
+        + NodeReader
 {
 }

@@ -13,6 +13,7 @@ mod list;
 mod params;
 pub(crate) mod query;
 pub mod sdk;
+mod watch;
 
 pub use list::ListQuery;
 pub use query::Refused;

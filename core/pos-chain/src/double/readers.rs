@@ -5,6 +5,7 @@ use crate::{
     event::{ChainEvent, EventReader, HintReader, Hints, NoHints},
     message::RewardKind,
     ports::*,
+    watch::{LivenessReader, NodeReader, NodeReport, SigningInfo},
 };
 use async_trait::async_trait;
 use bitcoin::{BlockHash, Txid};
@@ -164,6 +165,26 @@ impl AccountReader for ScriptedChain {
     }
     async fn fetch_rewards(&self, account: &AccountAddress) -> Result<Vec<(RewardKind, u128)>> {
         self.read("rewards", |state| Ok(state.rewards.get(account).cloned().unwrap_or_default()))
+    }
+}
+
+#[async_trait]
+impl LivenessReader for ScriptedChain {
+    async fn fetch_signing_info(&self, key: &FinalityProviderPublicKey) -> Result<Option<SigningInfo>> {
+        self.read("signing info", |state| Ok(state.signing_infos.get(key).copied()))
+    }
+}
+
+#[async_trait]
+impl NodeReader for ScriptedChain {
+    async fn fetch_nodes(&self) -> Vec<NodeReport> {
+        self.update(|state| state.nodes.clone())
+    }
+    async fn fetch_block_time(&self, height: PosHeight) -> Result<u64> {
+        self.read("block time", |state| {
+            let unknown = || ChainError::new(ErrorKind::NotYet, format!("block {height} is not known"));
+            state.block_times.get(&height).copied().ok_or_else(unknown)
+        })
     }
 }
 

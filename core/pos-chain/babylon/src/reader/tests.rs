@@ -2,6 +2,7 @@
 
 mod pages;
 mod queries;
+mod watch;
 
 use super::*;
 use crate::{

@@ -9,7 +9,11 @@ use super::{
     transport::{Bounds, Transport, hide_password},
 };
 use async_trait::async_trait;
-use btc_staking_pos_chain::event::Hints;
+use btc_staking_pos_chain::{
+    event::Hints,
+    watch::{NodeReport, NodeTold},
+};
+use btc_staking_protocol::height::PosHeight;
 use futures::future::join_all;
 use serde::de::DeserializeOwned;
 use std::{
@@ -143,7 +147,41 @@ impl HttpRpc {
     ) -> Result<A, RpcError> {
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
         let bounds = Bounds { deadline, bytes: call.max_bytes };
-        parse(id, &node.transport.post(call.body(id), bounds).await?)
+        parse(id, &node.transport.post(call.body(id), bounds).await?.body)
+    }
+
+    /// Asks a node how it is, judges what it says, and tells both.
+    async fn report(&self, node: &Node) -> NodeReport {
+        let (asked, id) = (Instant::now(), self.ids.fetch_add(1, Ordering::Relaxed));
+        let call = Call::status();
+        let bounds = Bounds { deadline: self.timeout.min(STATUS_DEADLINE), bytes: call.max_bytes };
+        let answer = node.transport.post(call.body(id), bounds).await;
+        let told = answer.and_then(|answer| {
+            let report = parse::<StatusAnswer>(id, &answer.body).and_then(StatusAnswer::into_report)?;
+            Ok((report, answer.clock))
+        });
+        let (report, clock_told) = match told {
+            Ok(told) => told,
+            Err(error) => {
+                node.standing().note_trouble(error.clone(), Instant::now());
+                return NodeReport { name: node.name.clone(), trouble: Some(error.to_string()), told: None };
+            }
+        };
+        let now = (Instant::now(), clock());
+        let judged = node.standing().judge(&report, self.network.as_deref(), &self.policy, now);
+        NodeReport {
+            name: node.name.clone(),
+            trouble: judged.err().map(|fault| fault.to_string()),
+            told: Some(NodeTold {
+                chain_id: report.status.network,
+                height: PosHeight::new(report.status.latest_height),
+                catching_up: report.status.catching_up,
+                block_time: report.block_time,
+                clock: clock_told,
+                has_tx_index: report.has_index,
+                latency: asked.elapsed(),
+            }),
+        }
     }
 
     /// Asks a node how it is and judges what it says.
@@ -432,6 +470,10 @@ impl Rpc for HttpRpc {
         let chain = self.network.as_deref();
         let take = |_: &Node, answer: HeaderAnswer| answer.into_header(height, chain);
         self.perform(&Call::header(height), Needs::Chain, take).await
+    }
+
+    async fn node_reports(&self) -> Vec<NodeReport> {
+        join_all(self.nodes.iter().map(|node| self.report(node))).await
     }
 
     fn block_hints(&self) -> Box<dyn Hints> {

@@ -31,6 +31,7 @@ use async_trait::async_trait;
 use btc_staking_pos_chain::{
     ChainError, ErrorKind,
     event::{Hints, NoHints},
+    watch::NodeReport,
 };
 pub use http::HttpRpc;
 pub use standing::HealthPolicy;
@@ -280,6 +281,10 @@ pub trait Rpc: Send + Sync {
     /// `abci_query` for something that will be acted on: by agreement of several nodes where that is configured.
     async fn read(&self, read: Read<'_>) -> Result<AbciAnswer, RpcError> {
         self.abci_query(read.path, read.data).await
+    }
+    /// How every node is, each asked for itself; none where there is no list of nodes.
+    async fn node_reports(&self) -> Vec<NodeReport> {
+        Vec::new()
     }
     /// Word of new blocks from now on; none comes unless the connection has any.
     fn block_hints(&self) -> Box<dyn Hints> {

@@ -5,8 +5,15 @@
 //! time depends on the node. Redirects are not followed and compressed bodies not asked for.
 
 use super::{InvalidEndpoints, RpcError};
-use reqwest::{Client, StatusCode, Url, header::CONTENT_TYPE, redirect::Policy};
-use std::{error::Error as _, time::Duration};
+use reqwest::{
+    Client, StatusCode, Url,
+    header::{CONTENT_TYPE, DATE},
+    redirect::Policy,
+};
+use std::{
+    error::Error as _,
+    time::{Duration, UNIX_EPOCH},
+};
 
 /// What a node may take for one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +28,13 @@ pub(super) struct Bounds {
 pub(super) struct Transport {
     client: Client,
     url: Url,
+}
+
+/// What came back.
+pub(super) struct Answer {
+    pub(super) body: Vec<u8>,
+    /// The node's clock in seconds since 1970, if it tells one.
+    pub(super) clock: Option<u64>,
 }
 
 /// First allocation for a body, whatever length the node announces.
@@ -65,21 +79,22 @@ impl Transport {
         url
     }
 
-    /// Sends `body` and returns the body of the answer.
+    /// Sends `body` and returns the answer.
     ///
     /// # Errors
     /// [`RpcError::Unreachable`] without an answer in time, [`RpcError::TooLarge`] beyond the bound and
     /// [`RpcError::Malformed`] for an answer that is none of a node.
-    pub(super) async fn post(&self, body: Vec<u8>, bounds: Bounds) -> Result<Vec<u8>, RpcError> {
+    pub(super) async fn post(&self, body: Vec<u8>, bounds: Bounds) -> Result<Answer, RpcError> {
         let late = |_| Err(RpcError::Unreachable(format!("not answered within {:?}", bounds.deadline)));
         tokio::time::timeout(bounds.deadline, self.exchange(body, bounds.bytes)).await.unwrap_or_else(late)
     }
 
-    async fn exchange(&self, body: Vec<u8>, limit: usize) -> Result<Vec<u8>, RpcError> {
+    async fn exchange(&self, body: Vec<u8>, limit: usize) -> Result<Answer, RpcError> {
         let unreachable = |error: reqwest::Error| RpcError::Unreachable(words_of(&error));
         let request = self.client.post(self.url.clone()).header(CONTENT_TYPE, "application/json");
         let mut answer = request.body(body).send().await.map_err(unreachable)?;
         let status = answer.status();
+        let clock = answer.headers().get(DATE).and_then(|date| seconds_of(date.to_str().ok()?));
         let announced = answer.content_length().unwrap_or(0);
         if usize::try_from(announced).map_or(true, |announced| announced > limit) {
             return Err(RpcError::TooLarge { limit });
@@ -92,8 +107,14 @@ impl Transport {
             bytes.extend_from_slice(&piece);
         }
         check_status(status, &bytes)?;
-        Ok(bytes)
+        Ok(Answer { body: bytes, clock })
     }
+}
+
+/// Seconds since 1970 of a date as HTTP writes it.
+fn seconds_of(date: &str) -> Option<u64> {
+    let time = httpdate::parse_http_date(date).ok()?;
+    time.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs())
 }
 
 /// A node wraps its errors in JSON whatever the status; a proxy in front of it does not.
@@ -145,6 +166,14 @@ mod tests {
         assert_eq!(transport.name(), "host:443");
         assert_eq!(transport.websocket().path(), "/rpc/websocket");
         assert_eq!(transport.websocket().scheme(), "wss");
+    }
+
+    #[test]
+    fn dates_are_read_as_http_writes_them() {
+        assert_eq!(seconds_of("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777));
+        for text in ["", "yesterday", "Sun, 06 Nov 1904 08:49:37 GMT"] {
+            assert_eq!(seconds_of(text), None, "{text}");
+        }
     }
 
     #[test]

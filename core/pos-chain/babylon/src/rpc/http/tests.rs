@@ -3,6 +3,7 @@
 mod agreement;
 mod failover;
 mod hostile;
+mod reports;
 
 use super::*;
 use crate::rpc::{

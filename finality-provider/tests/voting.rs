@@ -13,6 +13,7 @@ use btc_staking_eots_manager::{
     keys::EotsKey,
     manager::EotsManager,
     records::{SignRecords, Subject},
+    signer::Local,
 };
 use btc_staking_finality_provider::{
     machine::planner::Plan,
@@ -115,7 +116,7 @@ fn start(directory: &Path, chain: &ScriptedChain) -> Running {
     board.add(&subject);
     let provider = Arc::new(Provider {
         subject,
-        manager: Arc::new(manager),
+        signer: Arc::new(Local::new(Arc::new(manager))),
         guard: Guard::default(),
         chain: Arc::new(chain.clone()),
         submitter: Arc::new(chain.submitter(account())),

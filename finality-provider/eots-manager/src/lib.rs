@@ -12,6 +12,7 @@
 //! | [`interchange`] | sign records in a form that other programs read |
 //! | [`legacy`] | readers for what the Go manager left on disk |
 //! | [`takeover`] | keys and history of the Go manager, taken over |
+//! | [`signer`] | what a daemon asks of whoever holds its keys |
 //! | [`manager`] | [`EotsManager`](manager::EotsManager): votes, randomness commitments, proofs, possession |
 //! | [`service`] | the methods that other processes may call, and what each answers |
 //! | [`channel`] | who may call: the Unix socket's owner, or the holder of a secret |
@@ -30,6 +31,7 @@ pub mod legacy;
 pub mod manager;
 pub mod records;
 pub mod service;
+pub mod signer;
 pub mod takeover;
 mod trees;
 

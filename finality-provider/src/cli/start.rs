@@ -26,6 +26,7 @@ use btc_staking_eots_manager::{
     keyfiles::load_key,
     manager::EotsManager,
     records::{SignRecords, Subject},
+    signer::{Local, Signer},
 };
 use btc_staking_pos_chain::{
     Outbox,
@@ -48,7 +49,7 @@ pub async fn start(
 ) -> Result<(), Failure> {
     telemetry::init(&config.log).fail_with(Exit::Usage)?;
     let chain_id = config.chain_id().fail_with(Exit::Usage)?;
-    let (manager, records) = open(config, passphrase)?;
+    let (signer, records) = open(config, passphrase)?;
     let secret = AccountSecret(open_secret32(&config.account_key_file, passphrase)?);
     let (chain, submitter) = tokio::select! {
         connected = connect(config, secret, &records, &*connector) => connected?,
@@ -64,12 +65,12 @@ pub async fn start(
     let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let mut supervisor = Supervisor::new(health.clone(), Arc::clone(&entropy));
-    for finality_provider in manager.public_keys() {
+    for finality_provider in signer.public_keys().await? {
         let subject = Subject { finality_provider, chain_id: chain_id.clone() };
         board.add(&subject);
         let provider = Provider {
             subject,
-            manager: Arc::clone(&manager),
+            signer: Arc::clone(&signer),
             guard: Guard::default(),
             chain: Arc::clone(&chain),
             submitter: Arc::clone(&submitter),
@@ -95,7 +96,7 @@ fn spawn(supervisor: &mut Supervisor, provider: Provider) {
 }
 
 /// Opens the sign records first: they are the lock that keeps a second signer out.
-fn open(config: &Config, passphrase: &PassphraseSource) -> Result<(Arc<EotsManager>, Records), Failure> {
+fn open(config: &Config, passphrase: &PassphraseSource) -> Result<(Arc<dyn Signer>, Records), Failure> {
     let sign_records = SignRecords::open(&config.data_dir).map_err(records_failure)?;
     let records = Records::open(&config.data_dir).map_err(|error| {
         let exit = if matches!(error, OpenError::Locked { .. }) { Exit::Locked } else { Exit::Failure };
@@ -106,7 +107,7 @@ fn open(config: &Config, passphrase: &PassphraseSource) -> Result<(Arc<EotsManag
     for file in &config.eots_key_files {
         keys.push(load_key(file, &words, Strength::Required).fail_with(Exit::Refused)?);
     }
-    Ok((Arc::new(EotsManager::new(sign_records, keys)), records))
+    Ok((Arc::new(Local::new(Arc::new(EotsManager::new(sign_records, keys)))), records))
 }
 
 /// Waits for SIGTERM or SIGINT, before the supervisor does.

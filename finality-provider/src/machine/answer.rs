@@ -2,6 +2,7 @@
 //!
 //! Three answers, because "unknown" must never be read as "no": a height is given up only on proof.
 
+use super::reason::SignerAway;
 use btc_staking_pos_chain::{
     message::{MessageOutcome, RefusalKind},
     ports::{IndexedBlock, VotingPower},
@@ -37,6 +38,8 @@ pub enum Verdict {
     Later(String),
     /// Whether it was taken is not known; the same vote is sent again.
     FateUnknown(String),
+    /// Nothing was signed, because the signer is not there or may not now; tried again in the next round.
+    SignerAway(SignerAway),
     /// The provider is jailed: nothing is taken until that ends.
     Jailed,
     /// The provider is slashed, if its record says so too.

@@ -3,6 +3,23 @@
 use btc_staking_protocol::height::PosHeight;
 use thiserror::Error;
 
+/// Why the signer signs nothing now, though it may later.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SignerAway {
+    /// It does not answer.
+    #[error("the signer does not answer: {0}")]
+    Unreachable(String),
+    /// It refuses to work with the key at all.
+    #[error("the signer refuses: {0}")]
+    Refuses(String),
+    /// Another daemon has the right to sign.
+    #[error("standing by, the right to sign is with {}", .holder.as_deref().unwrap_or("another daemon"))]
+    Standby {
+        /// Who has it, if known.
+        holder: Option<String>,
+    },
+}
+
 /// Why there is no vote.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Reason {
@@ -26,6 +43,9 @@ pub enum Reason {
         /// Latest block seen before.
         before: PosHeight,
     },
+    /// The signer signs nothing now.
+    #[error(transparent)]
+    SignerAway(SignerAway),
     /// The chain does not know the provider.
     #[error("the finality provider is not registered on this chain; run the register command")]
     NotRegistered,
@@ -115,6 +135,9 @@ impl Reason {
         "unreachable",
         "node_syncing",
         "node_behind",
+        "signer_unreachable",
+        "signer_refuses",
+        "standby",
         "not_registered",
         "slashed",
         "other_signer",
@@ -136,6 +159,9 @@ impl Reason {
             Self::Unreachable(_) => "unreachable",
             Self::NodeSyncing { .. } => "node_syncing",
             Self::NodeBehind { .. } => "node_behind",
+            Self::SignerAway(SignerAway::Unreachable(_)) => "signer_unreachable",
+            Self::SignerAway(SignerAway::Refuses(_)) => "signer_refuses",
+            Self::SignerAway(SignerAway::Standby { .. }) => "standby",
             Self::NotRegistered => "not_registered",
             Self::Slashed => "slashed",
             Self::OtherSigner { .. } => "other_signer",

@@ -23,7 +23,7 @@
 
 use super::{
     answer::{Answer, Verdict},
-    reason::Reason,
+    reason::{Reason, SignerAway},
 };
 use btc_staking_pos_chain::ports::{FinalityParams, StoredCommitment};
 use btc_staking_protocol::{
@@ -84,6 +84,8 @@ pub enum Event {
     Observed(Box<Observation>),
     /// A round could not begin.
     Unreachable(String),
+    /// A round could not begin, because the signer does not answer or may not sign now.
+    SignerAway(SignerAway),
     /// The node says that the key voted above the node's latest block, so that nothing it says can be used.
     Implausible {
         /// Highest height voted on, says the node.
@@ -230,6 +232,10 @@ impl Voter {
         match event {
             Event::Unreachable(detail) => {
                 self.trouble = Some(Reason::Unreachable(detail));
+                Vec::new()
+            }
+            Event::SignerAway(away) => {
+                self.trouble = Some(Reason::SignerAway(away));
                 Vec::new()
             }
             Event::Implausible { voted, tip } => {
@@ -444,6 +450,10 @@ impl Voter {
             }
             Verdict::Later(text) | Verdict::FateUnknown(text) => {
                 entry.put_off(State::Ready(app_hash, Some(text)));
+            }
+            Verdict::SignerAway(away) => {
+                *entry = Entry::ready(app_hash);
+                self.trouble = Some(Reason::SignerAway(away));
             }
             Verdict::Jailed => {
                 *entry = Entry::ready(app_hash);

@@ -1,6 +1,6 @@
 //! The task that commits randomness ahead.
 
-use super::{Provider, retry_policy, store_failed, unless_fatal};
+use super::{NoAnswer, Provider, retry_policy, store_failed, unless_fatal};
 use crate::machine::planner::{Action, Ending, Event, Observation, Planner, Range};
 use btc_staking_daemon::{
     backoff::Backoff,
@@ -91,11 +91,12 @@ fn end(commitment: &StoredCommitment) -> Option<PosHeight> {
 /// Records, signs and submits a commitment.
 async fn announce(provider: &Arc<Provider>, range: Range) -> Result<Ending, TaskError> {
     provider.records.record_announcement(&provider.subject, range).map_err(store_failed)?;
-    let signed =
-        provider.sign(move |p| p.manager.sign_commitment(&p.subject, range.start, range.count)).await?;
+    let signed = provider.signer.sign_commitment(&provider.subject, range.start, range.count).await;
     let commitment = match unless_fatal(signed)? {
         Ok(commitment) => commitment,
-        Err(error) => return Ok(Ending::Refused(error.to_string())),
+        Err(NoAnswer::Refused(refused)) => return Ok(Ending::Refused(refused.text)),
+        // It may have been signed and recorded all the same, so these bounds stay.
+        Err(NoAnswer::Away(away)) => return Ok(Ending::Unknown(away.to_string())),
     };
     let submission = provider.submitter.submit(vec![ChainMessage::CommitRandomness(commitment)]);
     let outcome = match tokio::time::timeout(provider.settings.submit_timeout, submission).await {

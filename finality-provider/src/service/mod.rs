@@ -12,11 +12,11 @@ pub use commit::run_planner;
 pub use guard::{Finding, ForeignVote, Guard};
 pub use vote::run_voter;
 
-use crate::{meters::Meters, records::Records, status::Board};
+use crate::{machine::reason::SignerAway, meters::Meters, records::Records, status::Board};
 use btc_staking_daemon::{backoff::Policy, clock::Clock, entropy::Entropy, health::Check, tasks::TaskError};
 use btc_staking_eots_manager::{
-    manager::{EotsManager, SigningError},
-    records::{NotSafe, Subject},
+    records::Subject,
+    signer::{Refused, Signer, SignerError},
 };
 use btc_staking_pos_chain::ports::{ChainError, ErrorKind, PosChain, Submitter};
 use btc_staking_store::StoreError;
@@ -43,8 +43,8 @@ pub struct Settings {
 pub struct Provider {
     /// Key and chain.
     pub subject: Subject,
-    /// The signer.
-    pub manager: Arc<EotsManager>,
+    /// Whoever holds the key.
+    pub signer: Arc<dyn Signer>,
     /// Whether the key may sign.
     pub guard: Guard,
     /// The chain.
@@ -80,16 +80,6 @@ impl Provider {
             Err(ChainError::new(ErrorKind::Transient, detail))
         })
     }
-
-    /// Runs a signer's work, which waits for the disk and computes, on a thread of its own.
-    async fn sign<T: Send + 'static>(
-        self: &Arc<Self>,
-        work: impl FnOnce(&Provider) -> T + Send + 'static,
-    ) -> Result<T, TaskError> {
-        let provider = Arc::clone(self);
-        // A signer that panicked may have written without remembering; its records refuse to go on then.
-        Ok(tokio::task::spawn_blocking(move || work(&provider)).await?)
-    }
 }
 
 /// The wait after rounds that failed: from the poll interval up to five seconds, less than a vote counts for liveness.
@@ -102,14 +92,28 @@ fn store_failed(error: StoreError) -> TaskError {
     if error.must_stop() { TaskError::fatal(error) } else { TaskError::retry(error) }
 }
 
-fn records_failed(error: NotSafe) -> TaskError {
-    if error.is_fatal() { TaskError::fatal(error) } else { TaskError::retry(error) }
+/// Why a signer that need not stop the process gave no answer.
+enum NoAnswer {
+    Refused(Refused),
+    Away(SignerAway),
 }
 
-/// Lets a fatal refusal of the signer stop the process, and hands every other back.
-fn unless_fatal<T>(result: Result<T, SigningError>) -> Result<Result<T, SigningError>, TaskError> {
-    match result {
-        Err(error) if error.is_fatal() => Err(TaskError::fatal(error)),
-        other => Ok(other),
+impl From<NoAnswer> for SignerAway {
+    fn from(none: NoAnswer) -> Self {
+        match none {
+            NoAnswer::Refused(refused) => Self::Refuses(refused.text),
+            NoAnswer::Away(away) => away,
+        }
     }
+}
+
+/// Lets a fatal failure of the signer stop the process, and hands every other back.
+fn unless_fatal<T>(result: Result<T, SignerError>) -> Result<Result<T, NoAnswer>, TaskError> {
+    Ok(Err(match result {
+        Ok(answer) => return Ok(Ok(answer)),
+        Err(error @ SignerError::Fatal(_)) => return Err(TaskError::fatal(error)),
+        Err(SignerError::Refused(refused)) => NoAnswer::Refused(refused),
+        Err(SignerError::Unreachable(detail)) => NoAnswer::Away(SignerAway::Unreachable(detail)),
+        Err(SignerError::Standby { holder }) => NoAnswer::Away(SignerAway::Standby { holder }),
+    }))
 }

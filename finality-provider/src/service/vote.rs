@@ -1,10 +1,10 @@
 //! The task that votes.
 
-use super::{Finding, ForeignVote, Provider, records_failed, retry_policy, store_failed, unless_fatal};
+use super::{Finding, ForeignVote, NoAnswer, Provider, retry_policy, store_failed, unless_fatal};
 use crate::{
     machine::{
         answer::{Answer, Verdict, answer, verdict},
-        reason::Reason,
+        reason::{Reason, SignerAway},
         voter::{Action, Ballot, Event, Observation, Question, Standing, Voter},
     },
     records::LastVote,
@@ -13,10 +13,10 @@ use btc_staking_daemon::{
     backoff::Backoff,
     tasks::{Stop, TaskError},
 };
-use btc_staking_eots_manager::manager::SigningError;
+use btc_staking_eots_manager::signer::{Refused, VoteAnswer};
 use btc_staking_pos_chain::{
     message::ChainMessage,
-    ports::{ChainError, FinalityParams, VotingPower},
+    ports::{ChainError, FinalityParams, StoredCommitment, VotingPower},
 };
 use btc_staking_protocol::{
     finality::{randomness::CommittedRandomness, vote::SignedVote},
@@ -70,7 +70,7 @@ enum Round {
 #[derive(PartialEq, Eq)]
 enum Comparison {
     Done,
-    Implausible,
+    NotNow,
 }
 
 struct VoterTask {
@@ -88,7 +88,7 @@ impl VoterTask {
                 return Ok(Round::Unreachable);
             }
         };
-        if self.compare(&observation).await? == Comparison::Implausible {
+        if self.compare(&observation).await? == Comparison::NotNow {
             return Ok(Round::Unreachable);
         }
         if let Some(ForeignVote { voted, recorded }) = self.provider.guard.stopped_by() {
@@ -148,8 +148,13 @@ impl VoterTask {
         let done = Ok(Comparison::Done);
         let Some(standing) = observation.standing.filter(|_| !observation.syncing) else { return done };
         let tip = observation.tip;
-        let provider = &self.provider;
-        let recorded = provider.manager.records().highest(&provider.subject).unwrap_or(PosHeight::new(0));
+        let provider = Arc::clone(&self.provider);
+        // Asked for after the node answered: our own votes are recorded before the chain can have them.
+        let history = match unless_fatal(provider.signer.history(&provider.subject).await)? {
+            Ok(history) => history,
+            Err(none) => return Ok(self.away(none.into())),
+        };
+        let recorded = history.highest.unwrap_or(PosHeight::new(0));
         match provider.guard.compare(standing.highest_voted, recorded, tip) {
             Finding::Nothing => done,
             Finding::Implausible => {
@@ -161,7 +166,7 @@ impl VoterTask {
                     "the node tells of a vote above its own latest block; its answers are not used"
                 );
                 self.voter.on_event(Event::Implausible { voted, tip });
-                Ok(Comparison::Implausible)
+                Ok(Comparison::NotNow)
             }
             Finding::Raise(ForeignVote { voted, recorded }) => {
                 tracing::error!(
@@ -170,8 +175,10 @@ impl VoterTask {
                     recorded = recorded.to_u64(),
                     "the chain has a vote that is not in the sign records; nothing is signed up to its height"
                 );
-                let raise = move |p: &Provider| p.manager.records().record_watermark(&p.subject, voted);
-                provider.sign(raise).await?.map_err(records_failed)?;
+                let raised = provider.signer.raise_watermark(&provider.subject, voted).await;
+                if let Err(none) = unless_fatal(raised)? {
+                    return Ok(self.away(none.into()));
+                }
                 provider.guard.open();
                 done
             }
@@ -185,6 +192,12 @@ impl VoterTask {
                 done
             }
         }
+    }
+
+    /// The signer cannot be asked: nothing goes on in this round.
+    fn away(&mut self, away: SignerAway) -> Comparison {
+        self.voter.on_event(Event::SignerAway(away));
+        Comparison::NotNow
     }
 
     async fn answer_all(&self, questions: Vec<Question>) -> Vec<(PosHeight, Answer)> {
@@ -219,7 +232,7 @@ impl VoterTask {
 
     /// Signs and submits votes and returns what became of each.
     async fn vote(&self, ballots: Vec<Ballot>) -> Result<Vec<(PosHeight, Verdict)>, TaskError> {
-        let signed = self.provider.sign(move |provider| sign_all(provider, &ballots)).await??;
+        let signed = sign_all(&self.provider, &ballots).await?;
         let mut verdicts = Vec::new();
         let mut votes = Vec::new();
         for (height, outcome) in signed {
@@ -274,7 +287,11 @@ impl VoterTask {
                     tracing::info!(finality_provider = %key, pos_height, ?verdict, "a node takes no vote any more");
                 }
                 // What the chain says of a slashed or jailed provider is read with the next round.
-                Verdict::Later(_) | Verdict::FateUnknown(_) | Verdict::Jailed | Verdict::Slashed => {
+                Verdict::Later(_)
+                | Verdict::FateUnknown(_)
+                | Verdict::SignerAway(_)
+                | Verdict::Jailed
+                | Verdict::Slashed => {
                     provider.meters.vote_failed(key);
                     tracing::warn!(finality_provider = %key, pos_height, ?verdict, "vote did not get through");
                 }
@@ -301,32 +318,46 @@ impl VoterTask {
 
 type Signed = Vec<(PosHeight, Result<SignedVote, Verdict>)>;
 
-/// Signs every ballot whose vote is safe; a refused one does not hold up the others.
-fn sign_all(provider: &Provider, ballots: &[Ballot]) -> Result<Signed, TaskError> {
+/// Signs every ballot whose vote is safe, those of one commitment at a time; a refused one does not hold up the others.
+async fn sign_all(provider: &Provider, ballots: &[Ballot]) -> Result<Signed, TaskError> {
     if !provider.guard.may_sign() {
         let refused = || Verdict::Later("the sign records were not compared with the chain yet".to_owned());
         return Ok(ballots.iter().map(|ballot| (ballot.message.height, Err(refused()))).collect());
     }
     let mut signed = Vec::with_capacity(ballots.len());
-    for ballot in ballots {
-        let commitment = CommittedRandomness {
-            start_height: ballot.commitment.start_height,
-            count: ballot.commitment.count,
-            root: ballot.commitment.root,
-        };
-        let vote = unless_fatal(provider.manager.vote(&provider.subject, ballot.message, &commitment))?;
-        signed.push((ballot.message.height, vote.map_err(refusal)));
+    for ballots in ballots.chunk_by(|one, next| one.commitment == next.commitment) {
+        signed.extend(sign_some(provider, ballots).await?);
     }
     Ok(signed)
 }
 
-fn refusal(error: SigningError) -> Verdict {
-    let text = error.to_string();
-    match error {
-        SigningError::NotSafe(_) => Verdict::GivenUp(text),
-        SigningError::UnknownKey(_)
-        | SigningError::Tree(_)
-        | SigningError::Sign(_)
-        | SigningError::Faulty(_) => Verdict::Later(text),
+/// Signs ballots that are all proven by one commitment.
+async fn sign_some(provider: &Provider, ballots: &[Ballot]) -> Result<Signed, TaskError> {
+    let Some(StoredCommitment { start_height, count, root, .. }) =
+        ballots.first().map(|first| first.commitment)
+    else {
+        return Ok(Vec::new());
+    };
+    let range = CommittedRandomness { start_height, count, root };
+    let messages = ballots.iter().map(|ballot| ballot.message).collect();
+    let answers = provider.signer.vote_batch(&provider.subject, messages, range).await;
+    let for_all = |verdict: Verdict| {
+        ballots.iter().map(|ballot| (ballot.message.height, Err(verdict.clone()))).collect()
+    };
+    Ok(match unless_fatal(answers)? {
+        Ok(answers) => answers
+            .into_iter()
+            .map(|VoteAnswer { height, result }| (height, result.map_err(refusal)))
+            .collect(),
+        Err(NoAnswer::Refused(refused)) => for_all(refusal(refused)),
+        Err(NoAnswer::Away(away)) => for_all(Verdict::SignerAway(away)),
+    })
+}
+
+fn refusal(refused: Refused) -> Verdict {
+    if refused.reason.gives_height_up() {
+        Verdict::GivenUp(refused.text)
+    } else {
+        Verdict::Later(refused.text)
     }
 }

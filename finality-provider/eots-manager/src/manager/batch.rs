@@ -23,11 +23,11 @@ const FEWEST_PER_THREAD: usize = 32;
 
 /// The answer to one vote of a batch: a signature, the same one if this vote was signed before, or why there is none.
 #[derive(Debug)]
-pub struct BatchAnswer<T> {
+pub struct BatchAnswer<T, E = SigningError> {
     /// The height of the request in the same place.
     pub height: PosHeight,
-    /// [`NotSafe::DoubleSign`] holds the evidence.
-    pub result: Result<T, SigningError>,
+    /// The error holds the evidence, such as [`NotSafe::DoubleSign`].
+    pub result: Result<T, E>,
 }
 
 impl EotsManager {

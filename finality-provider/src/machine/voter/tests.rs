@@ -143,7 +143,7 @@ fn every_verdict_settles_or_keeps_as_it_should() {
     let text = || "why".to_owned();
     // (verdict of height 10, heights left in the queue, reason)
     let all: &[u64] = &[10, 11, 12];
-    let table: [(Verdict, &[u64], Option<&str>); 8] = [
+    let table: [(Verdict, &[u64], Option<&str>); 9] = [
         (Verdict::Stored, all, None),
         (Verdict::Void(text()), all, None),
         (Verdict::GivenUp(text()), &[11, 12], Some("given_up")),
@@ -151,6 +151,7 @@ fn every_verdict_settles_or_keeps_as_it_should() {
         (Verdict::Later(text()), all, Some("refused")),
         (Verdict::FateUnknown(text()), all, Some("refused")),
         (Verdict::Jailed, all, Some("jailed")),
+        (Verdict::SignerAway(SignerAway::Unreachable("gone".to_owned())), all, Some("signer_unreachable")),
         (Verdict::Slashed, all, Some("refused")),
     ];
     for (verdict, left, reason) in table {
@@ -350,6 +351,18 @@ fn a_jailing_is_noticed_and_the_votes_it_held_up_go_out_after_it() {
 }
 
 #[test]
+fn a_signer_that_was_away_is_asked_for_the_same_votes_in_the_very_next_round() {
+    let mut voter = casting();
+    let away = || SignerAway::Standby { holder: Some("host-b".to_owned()) };
+    decide(&mut voter, (10..=12).map(|height| (height, Verdict::SignerAway(away()))));
+    assert_eq!(voter.reason().unwrap().code(), "standby");
+    voter.on_event(Event::SignerAway(away()));
+    assert_eq!(voter.reason().unwrap().to_string(), "standing by, the right to sign is with host-b");
+    assert_eq!(voted(&observe(&mut voter, at(12))), [10, 11, 12]);
+    assert_eq!(voter.reason(), None);
+}
+
+#[test]
 fn slashed_is_for_ever() {
     let mut voter = casting();
     let slashed = Some(Standing { slashed: true, jailed: false, highest_voted: h(0) });
@@ -483,7 +496,7 @@ fn arbitrary_answer(height: u64, seed: usize) -> Answer {
 }
 
 fn arbitrary_verdict(height: u64, seed: usize) -> Verdict {
-    match (usize::try_from(height).unwrap() * 3 + seed) % 8 {
+    match (usize::try_from(height).unwrap() * 3 + seed) % 9 {
         0 => Verdict::Stored,
         1 => Verdict::Later("odd".to_owned()),
         2 => Verdict::FateUnknown("lost".to_owned()),
@@ -491,6 +504,7 @@ fn arbitrary_verdict(height: u64, seed: usize) -> Verdict {
         4 => Verdict::GivenUp("signed already".to_owned()),
         5 => Verdict::Slashed,
         6 => Verdict::Closed,
+        7 => Verdict::SignerAway(SignerAway::Unreachable("gone".to_owned())),
         _ => Verdict::Jailed,
     }
 }

@@ -197,6 +197,22 @@ pub async fn check_finality_providers(chain: &(impl PosChain + ?Sized)) -> Check
         };
         require("a height ahead has no power table, or is not known yet", holds, ahead)?;
     }
+    check_powers(chain, &keys.into_iter().collect::<Vec<_>>()).await
+}
+
+/// Powers read together are those read alone, also together with a key nobody registered.
+async fn check_powers(chain: &(impl PosChain + ?Sized), keys: &[FinalityProviderPublicKey]) -> Check {
+    let head = call("fetch_head", chain.fetch_head().await)?;
+    let none = call("fetch_voting_powers", chain.fetch_voting_powers(&[], head.height).await)?;
+    require("nobody asked for has no power", none.is_empty(), &none)?;
+    for height in [Some(head.height), head.height.checked_sub(1)].into_iter().flatten() {
+        let together = call("fetch_voting_powers", chain.fetch_voting_powers(keys, height).await)?;
+        require("every provider has its power", together.len() == keys.len(), &together)?;
+        for (key, power) in keys.iter().zip(together) {
+            let alone = call("fetch_voting_power", chain.fetch_voting_power(key, height).await)?;
+            require("power reads alike alone", alone == power, (key, height, alone, power))?;
+        }
+    }
     Ok(())
 }
 
@@ -217,10 +233,43 @@ pub async fn check_finality(chain: &(impl PosChain + ?Sized)) -> Check {
         let after = activated.is_some_and(|first| first <= block.height);
         require("nothing is final before activation", after, activated)?;
     }
+    let interval = call("fetch_epoch_interval", chain.fetch_epoch_interval().await)?;
+    require("an epoch has more than one block", interval.is_none_or(|blocks| blocks.get() > 1), interval)?;
+    check_blocks(chain).await?;
     for provider in call("fetch_finality_providers", chain.fetch_finality_providers().await)?.items {
         check_commitments(chain, &provider.key).await?;
+        check_voted_heights(chain, &provider.key).await?;
     }
     call("fetch_last_finalised_epoch", chain.fetch_last_finalised_epoch().await).map(|_| ())
+}
+
+/// Blocks read together ascend from where they were asked for, and read alike alone.
+async fn check_blocks(chain: &(impl PosChain + ?Sized)) -> Check {
+    let ahead = call("fetch_indexed_blocks", chain.fetch_indexed_blocks(far_ahead(), 10).await)?;
+    require("no block ahead is indexed", ahead.is_empty(), &ahead)?;
+    let first = call("fetch_indexed_blocks", chain.fetch_indexed_blocks(PosHeight::new(1), 5).await)?;
+    require("no more blocks than asked for", first.len() <= 5, &first)?;
+    let ascends = first.windows(2).all(|pair| pair[0].height < pair[1].height);
+    require("blocks ascend", ascends, &first)?;
+    let Some(last) = first.last() else { return Ok(()) };
+    let again = call("fetch_indexed_blocks", chain.fetch_indexed_blocks(last.height, 1).await)?;
+    let found = again.first().map(|block| (block.height, block.app_hash));
+    require("a page begins where it was asked to", found == Some((last.height, last.app_hash)), &again)?;
+    let alone = call("fetch_indexed_block", chain.fetch_indexed_block(last.height).await)?;
+    let alone = alone.map(|block| (block.height, block.app_hash));
+    require("a block reads alike alone", alone == found, (alone, found))
+}
+
+/// A provider voted where the chain says it did, and nowhere ahead.
+async fn check_voted_heights(chain: &(impl PosChain + ?Sized), key: &FinalityProviderPublicKey) -> Check {
+    let ahead = call("fetch_voted_heights", chain.fetch_voted_heights(key, far_ahead(), 10).await)?;
+    require("nobody voted for a height ahead", ahead.is_empty(), &ahead)?;
+    let first = call("fetch_voted_heights", chain.fetch_voted_heights(key, PosHeight::new(0), 5).await)?;
+    require("no more heights than asked for", first.len() <= 5, &first)?;
+    require("heights ascend", first.windows(2).all(|pair| pair[0] < pair[1]), &first)?;
+    let Some(last) = first.last() else { return Ok(()) };
+    let again = call("fetch_voted_heights", chain.fetch_voted_heights(key, *last, 1).await)?;
+    require("a page begins where it was asked to", again.first() == Some(last), &again)
 }
 
 /// Every block up to the tip tells what happened in it, the same each time, and a block ahead is not known yet.

@@ -33,6 +33,7 @@ use btc_staking_protocol::{
 };
 use std::{
     collections::{BTreeMap, VecDeque},
+    num::NonZeroU64,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -73,6 +74,8 @@ pub struct ChainState {
     pub epoch: Epoch,
     /// Last epoch final on Bitcoin.
     pub last_finalised_epoch: Epoch,
+    /// Blocks in an epoch, if there are epochs.
+    pub epoch_interval: Option<NonZeroU64>,
     /// Evidence.
     pub evidences: Vec<Evidence>,
     /// What happened, by block. A height without entry had no events.
@@ -121,6 +124,7 @@ impl ChainState {
             commitments: BTreeMap::new(),
             epoch: Epoch::new(1),
             last_finalised_epoch: Epoch::new(0),
+            epoch_interval: NonZeroU64::new(10),
             evidences: Vec::new(),
             events: BTreeMap::new(),
             balances: BTreeMap::new(),

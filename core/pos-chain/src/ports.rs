@@ -13,7 +13,7 @@ use btc_staking_protocol::{
     params::{ParamsVersion, StakingParams},
     rate::Decimal,
 };
-use std::fmt;
+use std::{fmt, num::NonZeroU64};
 
 /// Result of a port call.
 pub type Result<T> = std::result::Result<T, ChainError>;
@@ -196,6 +196,8 @@ pub trait ParamsReader: Send + Sync {
     async fn fetch_checkpoint_params(&self) -> Result<CheckpointParams>;
     /// Returns the finality parameters.
     async fn fetch_finality_params(&self) -> Result<FinalityParams>;
+    /// Returns the number of blocks in an epoch; `None` on a chain without epochs.
+    async fn fetch_epoch_interval(&self) -> Result<Option<NonZeroU64>>;
 }
 
 /// Reads the chain's Bitcoin light client.
@@ -249,6 +251,14 @@ pub trait FinalityProviderReader: Send + Sync {
         key: &FinalityProviderPublicKey,
         height: PosHeight,
     ) -> Result<VotingPower>;
+    /// Returns the power of several providers at a height, in the order of `keys`, with one question where the chain
+    /// allows. Each is what [`fetch_voting_power`](Self::fetch_voting_power) would tell, but that a table without power
+    /// for anybody may pass for none.
+    async fn fetch_voting_powers(
+        &self,
+        keys: &[FinalityProviderPublicKey],
+        height: PosHeight,
+    ) -> Result<Vec<VotingPower>>;
 }
 
 /// Reads votes, blocks and randomness.
@@ -258,10 +268,21 @@ pub trait FinalityReader: Send + Sync {
     async fn fetch_activated_height(&self) -> Result<Option<PosHeight>>;
     /// Returns an indexed block; `None` if that height is not indexed (yet).
     async fn fetch_indexed_block(&self, height: PosHeight) -> Result<Option<IndexedBlock>>;
+    /// Returns the indexed blocks at `from` and above, ascending, at most `most` of them and at most as many as the chain
+    /// gives at once; none if there is none.
+    async fn fetch_indexed_blocks(&self, from: PosHeight, most: usize) -> Result<Vec<IndexedBlock>>;
     /// Returns the newest finalised block; `None` if there is none.
     async fn fetch_last_finalised(&self) -> Result<Option<IndexedBlock>>;
     /// Returns the keys that voted for a height.
     async fn fetch_votes(&self, height: PosHeight) -> Result<Vec<FinalityProviderPublicKey>>;
+    /// Returns heights at `from` and above for which the chain took a vote of a provider, for its own block or another,
+    /// ascending, at most `most` of them and at most as many as the chain gives at once; none if there is none.
+    async fn fetch_voted_heights(
+        &self,
+        key: &FinalityProviderPublicKey,
+        from: PosHeight,
+        most: usize,
+    ) -> Result<Vec<PosHeight>>;
     /// Returns all randomness commitments of a provider, ascending by start height.
     async fn fetch_randomness_commitments(
         &self,

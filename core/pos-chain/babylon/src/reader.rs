@@ -5,6 +5,7 @@
 //! the others. Spec: `wire.md` 4.5, 5.
 
 mod account;
+mod bulk;
 mod delegations;
 mod events;
 mod fetch;

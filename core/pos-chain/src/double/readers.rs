@@ -1,6 +1,6 @@
 //! The reading ports of the double.
 
-use super::ScriptedChain;
+use super::{ChainState, ScriptedChain};
 use crate::{
     event::{ChainEvent, EventReader, HintReader, Hints, NoHints},
     message::RewardKind,
@@ -16,6 +16,7 @@ use btc_staking_protocol::{
     keys::{AccountAddress, FinalityProviderPublicKey},
     params::{ParamsVersion, StakingParams},
 };
+use std::{collections::BTreeSet, num::NonZeroU64};
 
 #[async_trait]
 impl HeadReader for ScriptedChain {
@@ -42,6 +43,9 @@ impl ParamsReader for ScriptedChain {
     }
     async fn fetch_finality_params(&self) -> Result<FinalityParams> {
         self.read("finality params", |state| Ok(state.finality_params))
+    }
+    async fn fetch_epoch_interval(&self) -> Result<Option<NonZeroU64>> {
+        self.read("epoch interval", |state| Ok(state.epoch_interval))
     }
 }
 
@@ -109,15 +113,27 @@ impl FinalityProviderReader for ScriptedChain {
         key: &FinalityProviderPublicKey,
         height: PosHeight,
     ) -> Result<VotingPower> {
-        self.read("voting power", |state| {
-            let Some(table) = state.power_tables.get(&height) else { return Ok(VotingPower::NoTable) };
-            Ok(match table.get(key) {
-                None | Some(0) => VotingPower::None,
-                Some(power) => VotingPower::Has(*power),
-            })
-        })
+        self.read("voting power", |state| Ok(power(state, key, height)))
+    }
+    async fn fetch_voting_powers(
+        &self,
+        keys: &[FinalityProviderPublicKey],
+        height: PosHeight,
+    ) -> Result<Vec<VotingPower>> {
+        self.read("voting powers", |state| Ok(keys.iter().map(|key| power(state, key, height)).collect()))
     }
 }
+
+fn power(state: &ChainState, key: &FinalityProviderPublicKey, height: PosHeight) -> VotingPower {
+    let Some(table) = state.power_tables.get(&height) else { return VotingPower::NoTable };
+    match table.get(key) {
+        None | Some(0) => VotingPower::None,
+        Some(power) => VotingPower::Has(*power),
+    }
+}
+
+/// Most members of a list the double gives at once, as chains have such a bound too.
+const PAGE: usize = 1_000;
 
 #[async_trait]
 impl FinalityReader for ScriptedChain {
@@ -127,6 +143,11 @@ impl FinalityReader for ScriptedChain {
     async fn fetch_indexed_block(&self, height: PosHeight) -> Result<Option<IndexedBlock>> {
         self.read("indexed block", |state| Ok(state.blocks.get(&height).copied()))
     }
+    async fn fetch_indexed_blocks(&self, from: PosHeight, most: usize) -> Result<Vec<IndexedBlock>> {
+        self.read("indexed blocks", |state| {
+            Ok(state.blocks.range(from..).map(|(_, block)| *block).take(most.min(PAGE)).collect())
+        })
+    }
     async fn fetch_last_finalised(&self) -> Result<Option<IndexedBlock>> {
         self.read("last finalised", |state| {
             Ok(state.blocks.values().rev().find(|block| block.finalised).copied())
@@ -135,6 +156,20 @@ impl FinalityReader for ScriptedChain {
     async fn fetch_votes(&self, height: PosHeight) -> Result<Vec<FinalityProviderPublicKey>> {
         self.read("votes", |state| {
             Ok(state.votes.get(&height).into_iter().flat_map(|votes| votes.keys()).copied().collect())
+        })
+    }
+    async fn fetch_voted_heights(
+        &self,
+        key: &FinalityProviderPublicKey,
+        from: PosHeight,
+        most: usize,
+    ) -> Result<Vec<PosHeight>> {
+        self.read("voted heights", |state| {
+            let own = state.votes.range(from..).filter(|(_, votes)| votes.contains_key(key));
+            let own = own.map(|(height, _)| *height).take(most.min(PAGE));
+            let forks = state.fork_votes.keys().filter(|(height, voter)| voter == key && *height >= from);
+            let both: BTreeSet<_> = own.chain(forks.map(|(height, _)| *height)).collect();
+            Ok(both.into_iter().take(most.min(PAGE)).collect())
         })
     }
     async fn fetch_randomness_commitments(

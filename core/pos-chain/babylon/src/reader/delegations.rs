@@ -202,4 +202,12 @@ impl FinalityProviderReader for BabylonReader {
             Err(refused) => Err(refused.into_chain_error()),
         }
     }
+
+    async fn fetch_voting_powers(
+        &self,
+        keys: &[FinalityProviderPublicKey],
+        height: PosHeight,
+    ) -> Result<Vec<VotingPower>> {
+        self.read_powers(keys, height).await
+    }
 }

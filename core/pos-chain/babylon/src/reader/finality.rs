@@ -55,6 +55,10 @@ impl FinalityReader for BabylonReader {
         Ok(Some(block))
     }
 
+    async fn fetch_indexed_blocks(&self, from: PosHeight, most: usize) -> Result<Vec<IndexedBlock>> {
+        self.read_blocks(from, most).await
+    }
+
     async fn fetch_last_finalised(&self) -> Result<Option<IndexedBlock>> {
         let newest = PageRequest { limit: 1, reverse: true, ..PageRequest::default() };
         let status = QueriedBlockStatus::Finalized.into();
@@ -66,6 +70,15 @@ impl FinalityReader for BabylonReader {
     async fn fetch_votes(&self, height: PosHeight) -> Result<Vec<FinalityProviderPublicKey>> {
         let response = self.query(&QueryVotesAtHeightRequest { height: height.to_u64() }).await?;
         decode_provider_keys("btc_pks", &response.btc_pks).map_err(malformed::<QueryVotesAtHeightRequest>)
+    }
+
+    async fn fetch_voted_heights(
+        &self,
+        key: &FinalityProviderPublicKey,
+        from: PosHeight,
+        most: usize,
+    ) -> Result<Vec<PosHeight>> {
+        self.read_voted_heights(key, from, most).await
     }
 
     async fn fetch_randomness_commitments(

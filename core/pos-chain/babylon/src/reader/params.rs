@@ -18,6 +18,7 @@ use crate::{
             BTCHeaderInfoResponse, QueryBaseHeaderRequest, QueryContainsBytesRequest, QueryTipRequest,
         },
         btcstaking::{QueryParamsByVersionRequest, QueryParamsVersionsRequest},
+        epoching::QueryParamsRequest as EpochParamsRequest,
         finality::QueryParamsRequest as FinalityParamsRequest,
     },
 };
@@ -31,6 +32,7 @@ use btc_staking_protocol::{
     committee::InvalidCommittee,
     params::{ParamsVersion, StakingParams},
 };
+use std::num::NonZeroU64;
 
 #[async_trait]
 impl ParamsReader for BabylonReader {
@@ -87,6 +89,13 @@ impl ParamsReader for BabylonReader {
         let response = self.query(&FinalityParamsRequest {}).await?;
         decode_finality_params(&response.params.unwrap_or_default())
             .map_err(malformed::<FinalityParamsRequest>)
+    }
+
+    async fn fetch_epoch_interval(&self) -> Result<Option<NonZeroU64>> {
+        let params = self.query(&EpochParamsRequest {}).await?.params.unwrap_or_default();
+        let interval = NonZeroU64::new(params.epoch_interval);
+        let none = || broken(EpochParamsRequest::PATH, "an epoch has no blocks");
+        interval.map(Some).ok_or_else(none)
     }
 }
 

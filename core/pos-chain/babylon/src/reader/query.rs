@@ -169,6 +169,15 @@ impl BabylonReader {
         self.ask(request).await?.map_err(Refused::into_chain_error)
     }
 
+    /// As [`query`](Self::query), with the height of the state that answered.
+    pub(super) async fn query_at<Q: Query>(&self, request: &Q) -> Result<(Q::Response, u64)> {
+        let answer = self.read(request, MAX_RESPONSE).await;
+        let answer = answer.map_err(|error| error.into_chain_error(Q::PATH))?;
+        let height = answer.height;
+        let response = understand::<Q>(answer)?.map_err(Refused::into_chain_error)?;
+        Ok((response, height))
+    }
+
     /// Asks for something that may not be there.
     pub(super) async fn ask<Q: Query>(
         &self,

@@ -48,6 +48,14 @@ fn reader() -> (Arc<FakeRpc>, BabylonReader) {
 fn provider() -> FinalityProviderPublicKey {
     "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798".parse().unwrap()
 }
+/// Three keys; the first is [`provider`].
+fn provider_of(number: usize) -> FinalityProviderPublicKey {
+    let others = [
+        "c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5",
+        "f9308a019258c31049344f85f89d5229b531c845836f99b08601f113bce036f9",
+    ];
+    if number == 1 { provider() } else { others[number - 2].parse().unwrap() }
+}
 fn module_error(text: &str) -> AbciAnswer {
     refused("sdk", 6, &format!("{text}: unknown request"))
 }
@@ -113,6 +121,64 @@ async fn power_has_three_answers() {
         let early = reader.fetch_voting_power(&provider(), height).await.unwrap_err();
         assert_eq!(early.kind, ErrorKind::NotYet, "{early}");
     }
+}
+
+#[tokio::test]
+async fn powers_read_together_are_those_of_the_table_and_an_early_node_does_not_know() {
+    let (rpc, reader) = reader();
+    type Request = QueryActiveFinalityProvidersAtHeightRequest;
+    let entry = |key: FinalityProviderPublicKey, voting_power| ActiveFinalityProvidersAtHeightResponse {
+        btc_pk_hex: key.to_bytes().to_vec(),
+        height: 5,
+        voting_power,
+        ..ActiveFinalityProvidersAtHeightResponse::default()
+    };
+    let table = |members: Vec<_>, next| QueryActiveFinalityProvidersAtHeightResponse {
+        finality_providers: members,
+        pagination: page(next),
+    };
+    let keys = [provider_of(1), provider_of(2), provider_of(3)];
+    let height = PosHeight::new(5);
+    rpc.answer::<Request>(answered(&table(vec![entry(keys[0], 7)], b"k1")));
+    rpc.answer::<Request>(answered(&table(vec![entry(keys[2], 0)], b"")));
+    let powers = reader.fetch_voting_powers(&keys, height).await.unwrap();
+    assert_eq!(powers, [VotingPower::Has(7), VotingPower::None, VotingPower::None]);
+    let empty = table(vec![], b"");
+    rpc.answer::<Request>(AbciAnswer { height: 5, ..answered(&empty) });
+    assert_eq!(reader.fetch_voting_powers(&keys, height).await.unwrap(), [VotingPower::NoTable; 3]);
+    rpc.answer::<Request>(AbciAnswer { height: 4, ..answered(&empty) });
+    assert_eq!(reader.fetch_voting_powers(&keys, height).await.unwrap_err().kind, ErrorKind::NotYet);
+    rpc.answer::<Request>(answered(&table(vec![entry(keys[0], 7)], b"k1")));
+    rpc.answer::<Request>(answered(&table(vec![], b"k2")));
+    assert_eq!(reader.fetch_voting_powers(&keys, height).await.unwrap_err().kind, ErrorKind::Broken);
+    assert_eq!(reader.fetch_voting_powers(&[], height).await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn a_page_of_blocks_begins_where_it_was_asked_to_and_ascends() {
+    let (rpc, reader) = reader();
+    let block = |height| finality::IndexedBlock { height, app_hash: vec![3; 32], finalized: false };
+    let blocks = |heights: &[u64]| {
+        let blocks = heights.iter().map(|height| block(*height)).collect();
+        answered(&QueryListBlocksResponse { blocks, pagination: page(b"more") })
+    };
+    rpc.answer::<QueryListBlocksRequest>(blocks(&[5, 6, 9]));
+    let read = reader.fetch_indexed_blocks(PosHeight::new(5), 3).await.unwrap();
+    assert_eq!(read.iter().map(|block| block.height.to_u64()).collect::<Vec<_>>(), [5, 6, 9]);
+    for wrong in [&[4, 5][..], &[5, 5], &[6, 5]] {
+        rpc.answer::<QueryListBlocksRequest>(blocks(wrong));
+        let error = reader.fetch_indexed_blocks(PosHeight::new(5), 3).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Broken, "{wrong:?}");
+    }
+    let voted = QueryListPublicRandomnessResponse {
+        pub_rand_map: BTreeMap::from([(7, vec![1; 32]), (5, vec![2; 32])]),
+        pagination: page(b""),
+    };
+    rpc.answer::<QueryListPublicRandomnessRequest>(answered(&voted));
+    let heights = reader.fetch_voted_heights(&provider(), PosHeight::new(5), 10).await.unwrap();
+    assert_eq!(heights, [PosHeight::new(5), PosHeight::new(7)]);
+    rpc.answer::<QueryListPublicRandomnessRequest>(answered(&voted));
+    assert!(reader.fetch_voted_heights(&provider(), PosHeight::new(6), 10).await.is_err());
 }
 
 #[tokio::test]

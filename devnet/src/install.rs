@@ -180,7 +180,7 @@ impl Workshop<'_> {
             eots_key_files: vec![eots_key_file.clone()],
             account_key_file: home.join("account.key"),
             listen: self.board()?,
-            chain: self.surroundings.chain.clone(),
+            chain: self.surroundings.chain.clone().into(),
             randomness: Randomness { count: 2_000, lead: 1_000 },
             voting: Voting { poll_interval_ms: self.surroundings.poll_interval_ms, ..Voting::default() },
             log: LogOptions::default(),

@@ -1,5 +1,9 @@
 //! Configuration: file < environment (`FINALITY_PROVIDER_...`) < flags; unknown keys are refused.
 
+mod chains;
+
+pub use chains::{Chain, Chains};
+
 use crate::{
     machine::planner::{MAX_COUNT, Plan},
     service::Settings,
@@ -7,8 +11,9 @@ use crate::{
 use btc_staking_daemon::{http, telemetry::LogOptions};
 use btc_staking_eots_manager::records::{ChainId, InvalidChainId};
 use btc_staking_pos_chain::connect::ChainEndpoint;
+use btc_staking_protocol::keys::FinalityProviderPublicKey;
 use serde::{Deserialize, Serialize};
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
 use thiserror::Error;
 
 /// A complete configuration, as a file for people to start from.
@@ -21,6 +26,10 @@ account_key_file = "finality-provider-account.key"
 # Where /metrics, /healthz, /readyz and /status are served.
 listen = "127.0.0.1:2112"
 
+# For several chains in one process write [[chain]] instead, once for each. They do not depend on each other. Each may have
+#   account_key_file = "..."   the account that pays there, if not the one above
+#   keys = ["..."]             the providers that vote there, by public key, if not all
+# and tables of its own, [chain.randomness] and [chain.voting], in place of the ones below.
 [chain]
 id = "bbn-1"
 rpc = ["http://127.0.0.1:26657"]
@@ -63,12 +72,12 @@ pub struct Config {
     /// Where the boards are served.
     #[serde(default = "default_listen")]
     pub listen: SocketAddr,
-    /// The chain voted on.
-    pub chain: ChainEndpoint,
-    /// Commitments.
+    /// The chains voted on.
+    pub chain: Chains,
+    /// Commitments, where a chain has no table of its own.
     #[serde(default)]
     pub randomness: Randomness,
-    /// Votes.
+    /// Votes, where a chain has no table of its own.
     #[serde(default)]
     pub voting: Voting,
     /// Logging.
@@ -100,27 +109,65 @@ pub struct Voting {
     pub submit_timeout_ms: u64,
 }
 
+/// A chain as it is used: every choice made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChainPlan {
+    /// Its id, as it enters the randomness.
+    pub id: ChainId,
+    /// Where it is.
+    pub endpoint: ChainEndpoint,
+    /// Sealed key of the account that pays there.
+    pub account_key_file: PathBuf,
+    /// The providers that vote there; `None` for all.
+    pub keys: Option<Vec<FinalityProviderPublicKey>>,
+    /// The behaviour of the tasks.
+    pub settings: Settings,
+}
+
 /// Values that are no sensible configuration together.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidConfig {
     /// No key.
     #[error("eots_key_files must name at least one key file")]
     NoKeys,
+    /// No chain.
+    #[error("chain must name at least one chain")]
+    NoChain,
+    /// Two chains of one id.
+    #[error("chain {0} is configured twice; list every node of a chain in the rpc of one table")]
+    ChainTwice(String),
+    /// Nobody votes there.
+    #[error("chain {0}: keys is empty; leave it out to vote with every key")]
+    NobodyVotes(String),
+    /// One key twice.
+    #[error("chain {0}: keys names {1} twice")]
+    KeyTwice(String, FinalityProviderPublicKey),
+    /// A chain that is asked for by name is not there.
+    #[error("no chain {asked} is configured, only {}", .configured.join(", "))]
+    NoSuchChain {
+        /// What was asked for.
+        asked: String,
+        /// What there is.
+        configured: Vec<String>,
+    },
+    /// Several chains, and none chosen.
+    #[error("several chains are configured, choose one with --chain: {}", .0.join(", "))]
+    WhichChain(Vec<String>),
     /// Not a chain id.
     #[error("chain.id is not usable: {0}")]
     ChainId(InvalidChainId),
     /// Nothing to commit to, or more than is derived at once.
-    #[error("randomness.count is {0}, it must be 1 to {MAX_COUNT}")]
-    Count(u64),
+    #[error("chain {0}: randomness.count is {1}, it must be 1 to {MAX_COUNT}")]
+    Count(String, u64),
     /// A lead of zero would leave the next block uncovered.
-    #[error("randomness.lead must be at least 1")]
-    Lead,
+    #[error("chain {0}: randomness.lead must be at least 1")]
+    Lead(String),
     /// A batch of none.
-    #[error("voting.batch must be at least 1")]
-    Batch,
+    #[error("chain {0}: voting.batch must be at least 1")]
+    Batch(String),
     /// No time to answer, or to rest.
-    #[error("voting.{0} must be at least {1}")]
-    TooShort(&'static str, u64),
+    #[error("chain {0}: voting.{1} must be at least {2}")]
+    TooShort(String, &'static str, u64),
 }
 
 impl Default for Randomness {
@@ -140,83 +187,101 @@ fn default_listen() -> SocketAddr {
 }
 
 impl Config {
-    /// The chain id, as it enters the randomness.
+    /// Every chain with its choices made, in the order of the file.
     ///
     /// # Errors
-    /// [`InvalidConfig::ChainId`] when it is empty or too long for a sign record.
-    pub fn chain_id(&self) -> Result<ChainId, InvalidConfig> {
-        self.chain.id.parse().map_err(InvalidConfig::ChainId)
-    }
-
-    /// The behaviour of the tasks.
-    ///
-    /// # Errors
-    /// [`InvalidConfig`], naming the key.
-    pub fn settings(&self) -> Result<Settings, InvalidConfig> {
-        let Self { randomness, voting, .. } = self;
+    /// [`InvalidConfig`], naming the chain and the key.
+    pub fn plans(&self) -> Result<Vec<ChainPlan>, InvalidConfig> {
         if self.eots_key_files.is_empty() {
             return Err(InvalidConfig::NoKeys);
         }
-        if randomness.count == 0 || randomness.count > MAX_COUNT {
-            return Err(InvalidConfig::Count(randomness.count));
+        if self.chain.0.is_empty() {
+            return Err(InvalidConfig::NoChain);
         }
-        if randomness.lead == 0 {
-            return Err(InvalidConfig::Lead);
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = self.chain.0.iter().find(|chain| !seen.insert(&chain.endpoint.id)) {
+            return Err(InvalidConfig::ChainTwice(twice.endpoint.id.clone()));
         }
-        if voting.batch == 0 {
-            return Err(InvalidConfig::Batch);
+        self.chain.0.iter().map(|chain| self.plan(chain)).collect()
+    }
+
+    /// The only chain.
+    ///
+    /// # Errors
+    /// [`InvalidConfig::WhichChain`] when there are several, and whatever else is wrong with it.
+    pub fn only_chain(&self) -> Result<ChainPlan, InvalidConfig> {
+        let mut plans = self.plans()?;
+        match (plans.pop(), plans.as_slice()) {
+            (Some(only), []) => Ok(only),
+            _ => Err(InvalidConfig::WhichChain(self.chain_ids())),
         }
-        self.chain_id()?;
-        Ok(Settings {
-            plan: Plan { count: randomness.count, lead: randomness.lead },
-            batch: voting.batch,
-            poll_interval: at_least("poll_interval_ms", voting.poll_interval_ms, 10)?,
-            request_timeout: at_least("request_timeout_ms", voting.request_timeout_ms, 100)?,
-            submit_timeout: at_least("submit_timeout_ms", voting.submit_timeout_ms, 1_000)?,
+    }
+
+    /// Leaves out every chain but one.
+    ///
+    /// # Errors
+    /// [`InvalidConfig::NoSuchChain`].
+    pub fn choose_chain(&mut self, id: &str) -> Result<(), InvalidConfig> {
+        let configured = self.chain_ids();
+        self.chain.0.retain(|chain| chain.endpoint.id == id);
+        if self.chain.0.is_empty() {
+            return Err(InvalidConfig::NoSuchChain { asked: id.to_owned(), configured });
+        }
+        Ok(())
+    }
+
+    fn chain_ids(&self) -> Vec<String> {
+        self.chain.0.iter().map(|chain| chain.endpoint.id.clone()).collect()
+    }
+
+    fn plan(&self, chain: &Chain) -> Result<ChainPlan, InvalidConfig> {
+        let Chain { endpoint, account_key_file, keys, randomness, voting } = chain;
+        let name = || endpoint.id.clone();
+        let mut seen = BTreeSet::new();
+        if keys.as_ref().is_some_and(Vec::is_empty) {
+            return Err(InvalidConfig::NobodyVotes(name()));
+        }
+        if let Some(twice) = keys.iter().flatten().find(|key| !seen.insert(**key)) {
+            return Err(InvalidConfig::KeyTwice(name(), *twice));
+        }
+        Ok(ChainPlan {
+            id: endpoint.id.parse().map_err(InvalidConfig::ChainId)?,
+            endpoint: endpoint.clone(),
+            account_key_file: account_key_file.as_ref().unwrap_or(&self.account_key_file).clone(),
+            keys: keys.clone(),
+            settings: settings(
+                &endpoint.id,
+                &randomness.unwrap_or(self.randomness),
+                &voting.unwrap_or(self.voting),
+            )?,
         })
     }
 }
 
-fn at_least(key: &'static str, milliseconds: u64, least: u64) -> Result<Duration, InvalidConfig> {
-    if milliseconds < least {
-        return Err(InvalidConfig::TooShort(key, least));
+fn settings(chain: &str, randomness: &Randomness, voting: &Voting) -> Result<Settings, InvalidConfig> {
+    let name = || chain.to_owned();
+    if randomness.count == 0 || randomness.count > MAX_COUNT {
+        return Err(InvalidConfig::Count(name(), randomness.count));
     }
-    Ok(Duration::from_millis(milliseconds))
+    if randomness.lead == 0 {
+        return Err(InvalidConfig::Lead(name()));
+    }
+    if voting.batch == 0 {
+        return Err(InvalidConfig::Batch(name()));
+    }
+    let at_least = |key, milliseconds, least| {
+        let long_enough = milliseconds >= least;
+        let duration = long_enough.then(|| Duration::from_millis(milliseconds));
+        duration.ok_or_else(|| InvalidConfig::TooShort(name(), key, least))
+    };
+    Ok(Settings {
+        plan: Plan { count: randomness.count, lead: randomness.lead },
+        batch: voting.batch,
+        poll_interval: at_least("poll_interval_ms", voting.poll_interval_ms, 10)?,
+        request_timeout: at_least("request_timeout_ms", voting.request_timeout_ms, 100)?,
+        submit_timeout: at_least("submit_timeout_ms", voting.submit_timeout_ms, 1_000)?,
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use btc_staking_daemon::config::lenient_tables;
-
-    fn sample() -> Config {
-        toml::from_str(SAMPLE).unwrap()
-    }
-
-    #[test]
-    fn the_sample_loads_and_no_section_takes_unknown_keys() {
-        assert_eq!(lenient_tables::<Config>(SAMPLE).unwrap(), Vec::<String>::new());
-        let config = sample();
-        assert_eq!((config.randomness, config.voting), (Randomness::default(), Voting::default()));
-        assert!(config.settings().is_ok());
-    }
-
-    #[test]
-    fn values_out_of_range_are_refused_by_name() {
-        type Change = fn(&mut Config);
-        let table: [(Change, &str); 7] = [
-            (|c| c.chain.id.clear(), "chain.id"),
-            (|c| c.eots_key_files.clear(), "eots_key_files"),
-            (|c| c.randomness.count = 0, "randomness.count"),
-            (|c| c.randomness.count = 320_001, "randomness.count"),
-            (|c| c.randomness.lead = 0, "randomness.lead"),
-            (|c| c.voting.batch = 0, "voting.batch"),
-            (|c| c.voting.submit_timeout_ms = 999, "voting.submit_timeout_ms"),
-        ];
-        for (change, name) in table {
-            let mut config = sample();
-            change(&mut config);
-            assert!(config.settings().unwrap_err().to_string().contains(name), "{name}");
-        }
-    }
-}
+mod tests;

@@ -6,11 +6,13 @@
 //! | [`records`], [`outbox`] | what is remembered over a restart; the sign records are the eots-manager's |
 //! | [`service`] | the tasks that await: ask the chain, sign, submit |
 //! | [`status`], [`meters`] | what each provider is doing and, if it is not voting, why |
+//! | [`chains`] | each chain of the process: connecting, and the assembly of its providers' tasks |
 //! | [`account`], [`config`] | the paying account and the configuration |
 //!
 //! [`cli::main_with`] is the program; `main.rs` and the devnet bring the chain's adapter.
 
 pub mod account;
+pub mod chains;
 pub mod cli;
 pub mod config;
 pub mod machine;

@@ -11,10 +11,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// All providers of a process. Cheap to clone; all clones are one board.
+/// All providers of a process on all its chains. Cheap to clone; all clones are one board.
 #[derive(Debug, Clone, Default)]
 pub struct Board {
-    providers: Arc<Mutex<BTreeMap<FinalityProviderPublicKey, ProviderStatus>>>,
+    providers: Arc<Mutex<BTreeMap<Subject, ProviderStatus>>>,
 }
 
 /// One provider on one chain.
@@ -66,7 +66,7 @@ impl Board {
             randomness_runway: None,
             randomness_obstacle: None,
         };
-        self.lock().insert(subject.finality_provider, status);
+        self.lock().insert(subject.clone(), status);
     }
 
     /// Shows what a voter is doing.
@@ -85,6 +85,15 @@ impl Board {
         });
     }
 
+    /// Shows why nothing can be done yet, before there is a voter to tell.
+    pub fn show_reason(&self, subject: &Subject, reason: &Reason) {
+        self.update(subject, |status| {
+            status.voting = false;
+            status.reason_code = Some(reason.code().to_owned());
+            status.reason = Some(reason.to_string());
+        });
+    }
+
     /// Shows what a planner is doing.
     pub fn show_planner(&self, subject: &Subject, planner: &Planner) {
         self.update(subject, |status| {
@@ -93,18 +102,18 @@ impl Board {
         });
     }
 
-    /// All providers, by key.
+    /// All providers, by key and chain.
     pub fn providers(&self) -> Vec<ProviderStatus> {
         self.lock().values().cloned().collect()
     }
 
     fn update(&self, subject: &Subject, change: impl FnOnce(&mut ProviderStatus)) {
-        if let Some(status) = self.lock().get_mut(&subject.finality_provider) {
+        if let Some(status) = self.lock().get_mut(subject) {
             change(status);
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<FinalityProviderPublicKey, ProviderStatus>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Subject, ProviderStatus>> {
         self.providers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,7 +9,7 @@ use btc_staking_pos_chain::{
     Outbox,
     connect::{AccountSecret, ChainEndpoint, Connector},
     double::{ChainState, ScriptedChain},
-    ports::{PosChain, Result, Submitter},
+    ports::{ChainError, ErrorKind, PosChain, Result, Submitter},
 };
 use btc_staking_protocol::{
     height::{Epoch, PosHeight},
@@ -25,17 +25,23 @@ use std::{
 };
 
 const DIRECTORY: &str = "FP_TEST_DIRECTORY";
+const CHAIN: &str = "bbn-1";
 /// Of the bytes 01 to 20 (`finality-provider.md` 5.1).
 const KEY: &str = "84bf7562262bbd6940085748f3be6afa52ae317155181ece31b66351ccffa4b0";
 const SECRET: &str = "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20";
 
-/// Stands where an adapter would.
+/// Stands where an adapter would: knows one chain, cannot reach any whose id begins with `dead`, and finds others to be
+/// not what was configured.
 struct Double(ScriptedChain);
 
 #[async_trait]
 impl Connector for Double {
-    async fn connect(&self, _: &ChainEndpoint) -> Result<Arc<dyn PosChain>> {
-        Ok(Arc::new(self.0.clone()))
+    async fn connect(&self, endpoint: &ChainEndpoint) -> Result<Arc<dyn PosChain>> {
+        match endpoint.id.as_str() {
+            CHAIN => Ok(Arc::new(self.0.clone())),
+            id if id.starts_with("dead") => Err(ChainError::new(ErrorKind::Transient, "connection refused")),
+            id => Err(ChainError::new(ErrorKind::Broken, format!("the node is on bbn-1, not on {id}"))),
+        }
     }
     async fn open_account_with(
         &self,
@@ -51,7 +57,7 @@ impl Connector for Double {
 }
 
 fn scripted() -> ScriptedChain {
-    let mut state = ChainState::new("bbn-1");
+    let mut state = ChainState::new(CHAIN);
     state.last_finalised_epoch = Epoch::new(1);
     ScriptedChain::new(state)
 }
@@ -80,6 +86,17 @@ impl Operator {
             "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon about";
         std::fs::write(directory.join("phrase"), phrase).unwrap();
         Self { directory: directory.to_owned(), chain: scripted() }
+    }
+
+    /// Adds a chain nobody answers for and one that is not what it should be, before and after the one that lives.
+    fn with_bad_chains(&self) {
+        let config = self.directory.join("config.toml");
+        let text = std::fs::read_to_string(&config).unwrap();
+        let table = |id: &str| format!("[[chain]]\nid = \"{id}\"\nrpc = \"http://127.0.0.1:1\"\n\n");
+        let text = text
+            .replace("\n[chain]\n", &format!("\n{}[[chain]]\n", table("dead-1")))
+            .replace("[randomness]", &format!("{}[randomness]", table("other-1")));
+        std::fs::write(&config, text).unwrap();
     }
 
     fn run(&self, arguments: &[&str]) -> ExitCode {
@@ -183,7 +200,10 @@ fn child_that_votes_until_it_is_stopped() {
     let Ok(directory) = std::env::var(DIRECTORY) else { return };
     let listen = std::fs::read_to_string(Path::new(&directory).join("listen")).unwrap();
     let operator = Operator::new(Path::new(&directory), listen.parse().unwrap());
-    operator.done(&["register", "--moniker", "test"]);
+    if Path::new(&directory).join("bad-chains").exists() {
+        operator.with_bad_chains();
+    }
+    operator.done(&["--chain", CHAIN, "register", "--moniker", "test"]);
     let chain = operator.chain.clone();
     std::thread::spawn(move || {
         for height in 2.. {
@@ -260,5 +280,35 @@ fn the_daemon_votes_tells_what_it_does_keeps_a_second_one_out_and_stops_cleanly(
     // Started again, it goes on where it was.
     let mut daemon = Daemon(start_child(directory.path()));
     until(listen, "/status", |page| page["providers"][0]["chain_height"].as_u64() > Some(5));
+    daemon.stop();
+}
+
+#[test]
+fn a_chain_that_is_dead_and_one_that_is_another_do_not_hold_up_the_third() {
+    let directory = tempfile::tempdir().unwrap();
+    let listen = anywhere();
+    std::fs::write(directory.path().join("listen"), listen.to_string()).unwrap();
+    std::fs::write(directory.path().join("bad-chains"), "").unwrap();
+    let operator = Operator::new(directory.path(), listen);
+    operator.import_keys();
+    operator.done(&["init"]);
+    let mut daemon = Daemon(start_child(directory.path()));
+    // By key and then by chain id: bbn-1, dead-1, other-1.
+    let page = until(listen, "/status", |page| {
+        page["providers"][0]["last_voted_height"].as_u64() > Some(20)
+            && page["providers"][1]["reason_code"] == "unreachable"
+            && page["providers"][2]["reason_code"] == "chain_refused"
+    });
+    let providers = page["providers"].as_array().unwrap();
+    assert!(providers.iter().all(|provider| provider["finality_provider"] == KEY));
+    assert!(providers[1]["reason"].as_str().unwrap().contains("connection refused"), "{page}");
+    assert!(providers[2]["reason"].as_str().unwrap().contains("bbn-1, not on other-1"), "{page}");
+    until(listen, "/healthz", |page| page["alive"] == true);
+    let health = until(listen, "/readyz", |page| page["ready"] == false);
+    assert_eq!(health["checks"][format!("voting.{CHAIN}.{KEY}")]["state"], "ok");
+    assert_eq!(health["checks"][format!("voting.dead-1.{KEY}")]["state"], "degraded");
+    operator.done(&["status"]);
+    assert_eq!(operator.run(&["unjail"]), Exit::Usage.into(), "which chain was not said");
+    assert_eq!(operator.run(&["--chain", "bbn-2", "unjail"]), Exit::Usage.into(), "there is no such chain");
     daemon.stop();
 }

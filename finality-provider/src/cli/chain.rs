@@ -1,6 +1,6 @@
 //! `register` and `unjail`: one message each, followed to its outcome.
 
-use crate::config::Config;
+use crate::config::{ChainPlan, Config};
 use btc_staking_daemon::{
     cli::{Exit, FailWith, Failure, Output},
     keyfile::{Strength, open_secret32},
@@ -62,14 +62,15 @@ pub async fn register(
     connector: &dyn Connector,
 ) -> Result<(), Failure> {
     let (key, file) = choose(config, &registration.chosen)?;
-    let chain = connector.connect(&config.chain).await.fail_with(Exit::Unreachable)?;
+    let plan = config.only_chain().fail_with(Exit::Usage)?;
+    let chain = connector.connect(&plan.endpoint).await.fail_with(Exit::Unreachable)?;
     if chain.fetch_finality_provider(&key).await.fail_with(Exit::Unreachable)?.is_some() {
         print(output, &key, "registered already", None);
         return Ok(());
     }
     let words = passphrase.read(Asking::Once).fail_with(Exit::Usage)?;
     let secret = load_key(&file, &words, Strength::Required).fail_with(Exit::Refused)?;
-    let account = open_account(config, passphrase, connector).await?;
+    let account = open_account(&plan, passphrase, connector).await?;
     let message = FinalityProviderRegistration {
         account: account.account().clone(),
         finality_provider: key,
@@ -110,7 +111,8 @@ pub async fn unjail(
     connector: &dyn Connector,
 ) -> Result<(), Failure> {
     let (key, _) = choose(config, &chosen)?;
-    let account = open_account(config, passphrase, connector).await?;
+    let plan = config.only_chain().fail_with(Exit::Usage)?;
+    let account = open_account(&plan, passphrase, connector).await?;
     send(ChainMessage::UnjailFinalityProvider(key), account, output, &key, "unjailed").await
 }
 
@@ -132,12 +134,12 @@ fn choose(config: &Config, chosen: &Chosen) -> Result<(FinalityProviderPublicKey
 }
 
 async fn open_account(
-    config: &Config,
+    plan: &ChainPlan,
     passphrase: &PassphraseSource,
     connector: &dyn Connector,
 ) -> Result<Arc<dyn Submitter>, Failure> {
-    let secret = AccountSecret(open_secret32(&config.account_key_file, passphrase)?);
-    connector.open_account(&config.chain, secret).await.fail_with(Exit::Unreachable)
+    let secret = AccountSecret(open_secret32(&plan.account_key_file, passphrase)?);
+    connector.open_account(&plan.endpoint, secret).await.fail_with(Exit::Unreachable)
 }
 
 async fn send(

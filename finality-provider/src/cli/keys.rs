@@ -1,7 +1,10 @@
 //! `keys`: making, importing and showing keys. A secret is read from a file or standard input, never from the command
 //! line, and a new mnemonic is printed once.
 
-use crate::{account, config::Config};
+use crate::{
+    account,
+    config::{Config, InvalidConfig},
+};
 use btc_staking_daemon::{
     cli::{Exit, FailWith, Failure, Output},
     entropy::{Entropy, OsEntropy},
@@ -13,7 +16,7 @@ use btc_staking_eots_manager::{
     keys::{Derivation, EotsKey, MNEMONIC_ENTROPY_BYTES, mnemonic_from_entropy},
     legacy::armor::{is_armor, open_armor},
 };
-use btc_staking_pos_chain::connect::{AccountSecret, Connector};
+use btc_staking_pos_chain::connect::{AccountSecret, ChainEndpoint, Connector};
 use btc_staking_protocol::keys::FinalityProviderPublicKey;
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
@@ -65,7 +68,7 @@ pub enum Keys {
     },
     /// List the configured key files; asks for no passphrase.
     List,
-    /// Show the address of the account that pays.
+    /// Show the address of the account that pays on a chain.
     Address,
 }
 
@@ -125,9 +128,10 @@ pub fn run(
         }
         Keys::List => list(config, output),
         Keys::Address => {
-            let secret = AccountSecret(open_secret32(&config.account_key_file, passphrase)?);
-            let address = connector.account_address(&config.chain, &secret)?;
-            print(&config.account_key_file, ("address", address.to_string()), output);
+            let plan = config.only_chain().fail_with(Exit::Usage)?;
+            let secret = AccountSecret(open_secret32(&plan.account_key_file, passphrase)?);
+            let address = connector.account_address(&plan.endpoint, &secret)?;
+            print(&plan.account_key_file, ("address", address.to_string()), output);
             Ok(())
         }
     }
@@ -139,12 +143,31 @@ type KnownBy = (&'static str, String);
 /// The file to write: the one given, or the first configured one that is free.
 fn target(config: &Config, which: Which, given: Option<PathBuf>) -> Result<PathBuf, Failure> {
     let configured = match which {
-        Which::Eots => config.eots_key_files.as_slice(),
-        Which::Account => std::slice::from_ref(&config.account_key_file),
+        Which::Eots => config.eots_key_files.clone(),
+        Which::Account => account_files(config)?,
     };
     given.or_else(|| configured.iter().find(|file| !file.exists()).cloned()).ok_or_else(|| {
         Failure::new(Exit::Refused, "every configured key file exists already; name another one with --file")
     })
+}
+
+/// The accounts that pay on the configured chains, each once.
+fn account_files(config: &Config) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = Vec::new();
+    for plan in config.plans().fail_with(Exit::Usage)? {
+        if !files.contains(&plan.account_key_file) {
+            files.push(plan.account_key_file);
+        }
+    }
+    Ok(files)
+}
+
+/// The chain whose addresses an account file is shown with: one on which it pays, else the first.
+fn chain_of(config: &Config, file: &Path) -> Result<ChainEndpoint, Failure> {
+    let plans = config.plans().fail_with(Exit::Usage)?;
+    let plan = plans.iter().find(|plan| plan.account_key_file == file).or(plans.first());
+    let plan = plan.ok_or_else(|| Failure::new(Exit::Usage, InvalidConfig::NoChain))?;
+    Ok(plan.endpoint.clone())
 }
 
 /// Reads an EOTS key from a phrase, from digits or from the armor of the Go manager.
@@ -196,7 +219,8 @@ fn store(
                 secret
             };
             // Before it is sealed: a secret that is no key is refused here.
-            let address = connector.account_address(&config.chain, &AccountSecret(secret.clone()));
+            let endpoint = chain_of(config, file)?;
+            let address = connector.account_address(&endpoint, &AccountSecret(secret.clone()));
             let address = address.fail_with(Exit::Usage)?;
             import_secret32(&secret, file, passphrase, ACCOUNT_LABEL, &OsEntropy)?;
             Ok(("address", address.to_string()))
@@ -224,15 +248,19 @@ fn list(config: &Config, output: Output) -> Result<(), Failure> {
             Err(error) => json!({"file": file, "problem": error.to_string()}),
         })
         .collect();
-    let account = json!({"file": config.account_key_file, "exists": config.account_key_file.exists()});
+    let account = |file: &PathBuf| json!({"file": file, "exists": file.exists()});
+    let accounts: Vec<Value> = account_files(config)?.iter().map(account).collect();
     match output {
-        Output::Json => println!("{}", json!({"eots": eots, "account": account})),
+        Output::Json => println!("{}", json!({"eots": eots, "accounts": accounts})),
         Output::Text => {
             for key in &eots {
                 let what = key["public_key"].as_str().or(key["problem"].as_str()).unwrap_or_default();
                 println!("eots     {what}  {}", key["file"].as_str().unwrap_or_default());
             }
-            println!("account  {}", config.account_key_file.display());
+            for account in &accounts {
+                let missing = if account["exists"] == true { "" } else { "  (does not exist)" };
+                println!("account  {}{missing}", account["file"].as_str().unwrap_or_default());
+            }
         }
     }
     Ok(())

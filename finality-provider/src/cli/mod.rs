@@ -51,6 +51,10 @@ struct Cli {
     /// Where the passphrase of key files comes from: prompt, file:PATH, env:NAME or fd:NUMBER.
     #[arg(long, global = true, default_value = "prompt", env = "FINALITY_PROVIDER_PASSPHRASE_FROM")]
     passphrase: PassphraseSource,
+    /// The configured chain that is meant, by its id; may be left out if only one is configured. `start` without it runs
+    /// all of them.
+    #[arg(long, global = true)]
+    chain: Option<String>,
     /// Values of the configuration file that a flag may replace.
     #[command(flatten)]
     overrides: Overrides,
@@ -105,8 +109,11 @@ fn run(cli: Cli, output: Output, connector: Arc<dyn Connector>) -> Result<(), Fa
         print!("{SAMPLE}");
         return Ok(());
     }
-    let config = load(&cli.config, &cli.overrides)?;
-    let settings = config.settings().fail_with(Exit::Usage)?;
+    let mut config = load(&cli.config, &cli.overrides)?;
+    if let Some(chain) = &cli.chain {
+        config.choose_chain(chain).fail_with(Exit::Usage)?;
+    }
+    let plans = config.plans().fail_with(Exit::Usage)?;
     match cli.command {
         Command::Config => Ok(()),
         Command::Init => init(&config, output),
@@ -119,7 +126,7 @@ fn run(cli: Cli, output: Output, connector: Arc<dyn Connector>) -> Result<(), Fa
             block_on(chain::unjail(chosen, &config, &cli.passphrase, output, &*connector))
         }
         Command::Status => status(&config, output),
-        Command::Start => block_on(start::start(&config, settings, &cli.passphrase, connector)),
+        Command::Start => block_on(start::start(&config, plans, &cli.passphrase, connector)),
     }
 }
 

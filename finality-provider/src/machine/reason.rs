@@ -29,6 +29,9 @@ pub enum Reason {
     /// No node answers.
     #[error("no node answers: {0}")]
     Unreachable(String),
+    /// The nodes of this chain answer, and cannot be used.
+    #[error("this chain cannot be used as it is configured: {0}; mend it, the other chains go on")]
+    ChainRefused(String),
     /// The node is catching up.
     #[error("the node is syncing and has reached height {}", tip.to_u64())]
     NodeSyncing {
@@ -133,6 +136,7 @@ impl Reason {
     pub const CODES: &'static [&'static str] = &[
         "starting",
         "unreachable",
+        "chain_refused",
         "node_syncing",
         "node_behind",
         "signer_unreachable",
@@ -157,6 +161,7 @@ impl Reason {
         match self {
             Self::Starting => "starting",
             Self::Unreachable(_) => "unreachable",
+            Self::ChainRefused(_) => "chain_refused",
             Self::NodeSyncing { .. } => "node_syncing",
             Self::NodeBehind { .. } => "node_behind",
             Self::SignerAway(SignerAway::Unreachable(_)) => "signer_unreachable",

@@ -97,7 +97,7 @@ fn read(migration: &Migration, config: &Config) -> Result<Takeover, Failure> {
         }
     };
     let database = migration.db.clone().unwrap_or_else(|| migration.from.join("data").join("eots.db"));
-    let chain_id = config.chain_id().fail_with(Exit::Usage)?;
+    let chain_id = config.only_chain().fail_with(Exit::Usage)?.id;
     Takeover::read(&Reading {
         database: &database,
         keyring: &migration.from.join(backend.directory()),

@@ -58,7 +58,7 @@ pub struct Merge {
 pub fn export(export: &Export, config: &Config, output: Output) -> Result<(), Failure> {
     let chain_id = match &export.chain_id {
         Some(chain_id) => chain_id.clone(),
-        None => config.chain_id().fail_with(Exit::Usage)?,
+        None => config.only_chain().fail_with(Exit::Usage)?.id,
     };
     let subject = Subject { finality_provider: export.key, chain_id };
     let records = SignRecords::open(&config.data_dir).map_err(records_failure)?;

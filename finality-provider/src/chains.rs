@@ -1,0 +1,278 @@
+//! The chains of one process. Each connects on its own and goes on trying: a chain that is unreachable, or that is not
+//! the one configured, is a reason on the board of its providers and never holds up another chain.
+//!
+//! [`ChainSeat::spawn`] is the assembly of one chain: a task that connects, and two tasks for each provider that wait
+//! for the connection.
+
+use crate::{
+    config::ChainPlan,
+    machine::reason::Reason,
+    meters::Meters,
+    records::Records,
+    service::{Guard, Provider, run_planner, run_voter},
+    status::Board,
+};
+use btc_staking_daemon::{
+    backoff::{Backoff, Policy},
+    clock::Clock,
+    entropy::Entropy,
+    health::Health,
+    tasks::{Stop, Supervisor, TaskError},
+};
+use btc_staking_eots_manager::{records::Subject, signer::Signer};
+use btc_staking_pos_chain::{
+    Outbox,
+    connect::{AccountSecret, Connector},
+    ports::{ChainError, PosChain, Submitter},
+};
+use btc_staking_protocol::keys::{AccountAddress, FinalityProviderPublicKey};
+use std::{collections::BTreeMap, future::Future, sync::Arc};
+use thiserror::Error;
+use tokio::sync::watch;
+
+/// What all chains of a process share. Cheap to clone.
+#[derive(Clone)]
+pub struct Shared {
+    /// Whoever holds the keys.
+    pub signer: Arc<dyn Signer>,
+    /// The daemon's store.
+    pub records: Records,
+    /// Where it is shown what happens.
+    pub board: Board,
+    /// What is counted.
+    pub meters: Meters,
+    /// The health board.
+    pub health: Health,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// For the jitter of backoffs.
+    pub entropy: Arc<dyn Entropy>,
+    /// Makes the ports.
+    pub connector: Arc<dyn Connector>,
+}
+
+/// One chain of the process, connected or not.
+pub struct ChainSeat {
+    plan: ChainPlan,
+    keys: Vec<FinalityProviderPublicKey>,
+    account: AccountAddress,
+    secret: AccountSecret,
+    outbox: Arc<dyn Outbox>,
+    shared: Shared,
+    link: watch::Sender<Option<Arc<Link>>>,
+}
+
+/// A chain that is connected.
+pub struct Link {
+    /// Reads it.
+    pub chain: Arc<dyn PosChain>,
+    /// The one sender of the paying account.
+    pub submitter: Arc<dyn Submitter>,
+    providers: BTreeMap<FinalityProviderPublicKey, Arc<Provider>>,
+}
+
+/// Why a chain cannot have its seat: what an operator must mend before the daemon starts.
+#[derive(Debug, Error)]
+pub enum CannotSeat {
+    /// A key is named that nobody holds.
+    #[error("chain {chain}: keys names {key}, and the signer does not hold it")]
+    UnknownKey {
+        /// The chain.
+        chain: String,
+        /// The key.
+        key: FinalityProviderPublicKey,
+    },
+    /// The paying account is none.
+    #[error("chain {chain}: the paying account is not usable")]
+    Account {
+        /// The chain.
+        chain: String,
+        /// Why.
+        source: ChainError,
+    },
+    /// The store cannot be read.
+    #[error("chain {chain}: the store of transactions on their way cannot be opened")]
+    Store {
+        /// The chain.
+        chain: String,
+        /// Why.
+        source: btc_staking_store::StoreError,
+    },
+}
+
+impl ChainSeat {
+    /// Prepares a chain and shows its providers on the board; asks no node. `held` are the keys that can sign.
+    ///
+    /// # Errors
+    /// [`CannotSeat`], when trying again would not help.
+    pub fn new(
+        plan: ChainPlan,
+        secret: AccountSecret,
+        held: &[FinalityProviderPublicKey],
+        shared: Shared,
+    ) -> Result<Self, CannotSeat> {
+        let chain = || plan.id.to_string();
+        let keys = plan.keys.clone().unwrap_or_else(|| held.to_vec());
+        if let Some(key) = keys.iter().find(|key| !held.contains(key)) {
+            return Err(CannotSeat::UnknownKey { chain: chain(), key: *key });
+        }
+        let account = shared.connector.account_address(&plan.endpoint, &secret);
+        let account = account.map_err(|source| CannotSeat::Account { chain: chain(), source })?;
+        let outbox = shared.records.outbox(plan.id.as_str(), &account);
+        let outbox = Arc::new(outbox.map_err(|source| CannotSeat::Store { chain: chain(), source })?);
+        let seat = Self { plan, keys, account, secret, outbox, shared, link: watch::Sender::new(None) };
+        for subject in seat.subjects() {
+            seat.shared.board.add(&subject);
+            // From the beginning, so that nobody is ready before every provider is.
+            seat.shared.health.check(&seat.check_name(&subject.finality_provider));
+        }
+        Ok(seat)
+    }
+
+    /// Starts the tasks of the chain: the one that connects, and those of each provider.
+    pub fn spawn(self: &Arc<Self>, supervisor: &mut Supervisor) {
+        let id = &self.plan.id;
+        let seat = Arc::clone(self);
+        supervisor.spawn(&format!("connect.{id}"), move |stop| connect(Arc::clone(&seat), stop));
+        for key in self.keys.clone() {
+            let seat = Arc::clone(self);
+            supervisor.spawn(&format!("vote.{id}.{key}"), move |stop| seat.when_linked(key, stop, run_voter));
+            let seat = Arc::clone(self);
+            supervisor
+                .spawn(&format!("commit.{id}.{key}"), move |stop| seat.when_linked(key, stop, run_planner));
+        }
+    }
+
+    /// The chain's configuration.
+    pub fn plan(&self) -> &ChainPlan {
+        &self.plan
+    }
+
+    /// The account that pays.
+    pub fn account(&self) -> &AccountAddress {
+        &self.account
+    }
+
+    /// The providers that vote there.
+    pub fn keys(&self) -> &[FinalityProviderPublicKey] {
+        &self.keys
+    }
+
+    /// The connection, once there is one.
+    pub fn link(&self) -> Option<Arc<Link>> {
+        self.link.borrow().clone()
+    }
+
+    fn subjects(&self) -> impl Iterator<Item = Subject> {
+        let subject = |key: &FinalityProviderPublicKey| Subject {
+            finality_provider: *key,
+            chain_id: self.plan.id.clone(),
+        };
+        self.keys.iter().map(subject)
+    }
+
+    /// Runs a provider's task as soon as its chain is connected.
+    fn when_linked<Run, Fut>(
+        &self,
+        key: FinalityProviderPublicKey,
+        mut stop: Stop,
+        run: Run,
+    ) -> impl Future<Output = Result<(), TaskError>> + Send + use<Run, Fut>
+    where
+        Run: FnOnce(Arc<Provider>, Stop) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<(), TaskError>> + Send,
+    {
+        let mut link = self.link.subscribe();
+        async move {
+            let waiting = async {
+                // The sender lives as long as the process.
+                let linked = link.wait_for(Option::is_some).await.ok()?;
+                linked.as_ref().and_then(|link| link.providers.get(&key).cloned())
+            };
+            match stop.race(waiting).await {
+                Ok(Some(provider)) => run(provider, stop).await,
+                Ok(None) | Err(_) => Ok(()),
+            }
+        }
+    }
+
+    async fn link_once(&self) -> Result<Link, ChainError> {
+        let endpoint = &self.plan.endpoint;
+        let connector = &self.shared.connector;
+        let chain = connector.connect(endpoint).await?;
+        let secret = AccountSecret(self.secret.0.clone());
+        let submitter = connector.open_account_with(endpoint, secret, Arc::clone(&self.outbox)).await?;
+        let provider = |subject| self.assemble(subject, Arc::clone(&chain), Arc::clone(&submitter));
+        let providers = self.subjects().map(provider).collect();
+        Ok(Link { chain, submitter, providers })
+    }
+
+    fn assemble(
+        &self,
+        subject: Subject,
+        chain: Arc<dyn PosChain>,
+        submitter: Arc<dyn Submitter>,
+    ) -> (FinalityProviderPublicKey, Arc<Provider>) {
+        let shared = self.shared.clone();
+        let key = subject.finality_provider;
+        let health = shared.health.check(&self.check_name(&key));
+        let provider = Provider {
+            subject,
+            signer: shared.signer,
+            guard: Guard::default(),
+            chain,
+            submitter,
+            records: shared.records,
+            settings: self.plan.settings,
+            board: shared.board,
+            meters: shared.meters,
+            health,
+            clock: shared.clock,
+            entropy: shared.entropy,
+        };
+        (key, Arc::new(provider))
+    }
+
+    fn check_name(&self, key: &FinalityProviderPublicKey) -> String {
+        format!("voting.{}.{key}", self.plan.id)
+    }
+
+    fn show(&self, reason: &Reason) {
+        for subject in self.subjects() {
+            self.shared.board.show_reason(&subject, reason);
+            self.shared
+                .health
+                .check(&self.check_name(&subject.finality_provider))
+                .degraded(reason.to_string());
+        }
+    }
+}
+
+/// Connects, and goes on trying while that fails: a daemon that starts before its node is no failure, and a node of
+/// another network may be replaced.
+async fn connect(seat: Arc<ChainSeat>, mut stop: Stop) -> Result<(), TaskError> {
+    let mut backoff = Backoff::new(Policy::default());
+    let chain_id = &seat.plan.id;
+    loop {
+        let Ok(linked) = stop.race(seat.link_once()).await else { return Ok(()) };
+        match linked {
+            Ok(link) => {
+                tracing::info!(%chain_id, account = %seat.account, "connected");
+                seat.link.send_replace(Some(Arc::new(link)));
+                return Ok(());
+            }
+            Err(error) if error.is_transient() => {
+                tracing::warn!(%chain_id, %error, "the chain is not reachable yet");
+                seat.show(&Reason::Unreachable(error.to_string()));
+            }
+            Err(error) => {
+                tracing::error!(%chain_id, %error, "the chain cannot be used as it is configured");
+                seat.show(&Reason::ChainRefused(error.detail));
+            }
+        }
+        let wait = backoff.next(seat.shared.entropy.next_u64().unwrap_or(0));
+        if stop.sleep(wait).await.is_err() {
+            return Ok(());
+        }
+    }
+}

@@ -175,8 +175,10 @@ impl Network {
         self.daemons.start(Role::Slasher, &self.roles.slasher)?;
         timeline.event("covenant", "5 members, each a daemon with one key; 3 signatures make a quorum");
         timeline.event("slasher", "relays Bitcoin headers, watches for evidence");
-        futures::future::try_join_all(self.roles.providers.iter().map(|provider| async move {
-            self.daemons.command(Role::FinalityProvider, provider, &["init"]).await?;
+        let providers = self.roles.providers.iter().zip(&self.roster.providers);
+        futures::future::try_join_all(providers.map(|(provider, who)| async move {
+            let init = ["init", "--key", &who.key.to_string()];
+            self.daemons.command(Role::FinalityProvider, provider, &init).await?;
             let register = ["register", "--moniker", provider.name.as_str()];
             self.daemons.command(Role::FinalityProvider, provider, &register).await?;
             self.daemons.start(Role::FinalityProvider, provider)

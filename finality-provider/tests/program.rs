@@ -186,6 +186,9 @@ fn what_cannot_be_done_ends_with_its_code() {
     assert_eq!(operator.run(&["register", "--moniker", "no keys yet"]), Exit::Usage.into());
     operator.done(&["init"]);
     assert_eq!(operator.run(&["init"]), Exit::Refused.into(), "sign records are never replaced");
+    operator.done(&["init", "--key", KEY]);
+    operator.done(&["--json", "init", "--key", KEY, "--chain", "another-chain"]);
+    assert_eq!(operator.run(&["init", "--chain", "another-chain"]), Exit::Usage.into());
     operator.done(&["config"]);
     let config = directory.path().join("config.toml");
     let text = std::fs::read_to_string(&config).unwrap();
@@ -266,7 +269,7 @@ fn the_daemon_votes_tells_what_it_does_keeps_a_second_one_out_and_stops_cleanly(
     std::fs::write(directory.path().join("listen"), listen.to_string()).unwrap();
     let operator = Operator::new(directory.path(), listen);
     operator.import_keys();
-    operator.done(&["init"]);
+    operator.done(&["init", "--key", KEY]);
     let mut daemon = Daemon(start_child(directory.path()));
     let page = until(listen, "/status", |page| page["providers"][0]["last_voted_height"].as_u64() > Some(20));
     assert_eq!(page["providers"][0]["finality_provider"], KEY);

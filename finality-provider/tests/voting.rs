@@ -111,6 +111,7 @@ fn start(directory: &Path, chain: &ScriptedChain) -> Running {
     }
     let manager = EotsManager::new(SignRecords::open(directory).unwrap(), [eots_key()]);
     let subject = Subject { finality_provider: key(), chain_id: "bbn-1".parse().unwrap() };
+    manager.records().declare_new(&subject).unwrap();
     let (board, metrics, stop) = (Board::default(), Metrics::new("fp"), StopSource::new());
     let health = Health::new();
     board.add(&subject);

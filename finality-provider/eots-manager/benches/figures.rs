@@ -52,7 +52,9 @@ fn message(height: u64) -> VoteMessage {
 
 fn manager(directory: &Path) -> EotsManager {
     SignRecords::create(directory).expect("created");
-    EotsManager::new(SignRecords::open(directory).expect("opened"), [key(0)])
+    let records = SignRecords::open(directory).expect("opened");
+    records.declare_new(&subject(0)).expect("declared");
+    EotsManager::new(records, [key(0)])
 }
 
 fn raw_file(directory: &Path) -> File {
@@ -140,6 +142,9 @@ fn write_history(directory: &Path, keys: u8, votes: u64) {
     SignRecords::create(directory).expect("created");
     let records = SignRecords::open(directory).expect("opened");
     let subjects: Vec<_> = (0..keys).map(subject).collect();
+    for subject in &subjects {
+        records.declare_new(subject).expect("declared");
+    }
     let mut height = 0;
     while height < votes / u64::from(keys) {
         for subject in &subjects {

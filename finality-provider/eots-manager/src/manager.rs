@@ -113,6 +113,7 @@ impl EotsManager {
         count: u64,
     ) -> Result<RandomnessCommitment, SigningError> {
         let key = self.key(&subject.finality_provider)?;
+        self.records.check_history(subject)?;
         let range = self.trees.plan(key, &subject.chain_id, start, count)?;
         self.records.record_commitment(subject, range)?;
         Ok(range.sign(key.signing_key(), &NO_AUX))

@@ -64,7 +64,14 @@ fn subject() -> Subject {
     Subject { finality_provider: key().public_key(), chain_id: "bbn-1".parse().unwrap() }
 }
 
+/// A signer whose key is new.
 fn manager() -> (tempfile::TempDir, EotsManager) {
+    let (directory, manager) = undeclared();
+    manager.records().declare_new(&subject()).unwrap();
+    (directory, manager)
+}
+
+fn undeclared() -> (tempfile::TempDir, EotsManager) {
     let directory = tempfile::tempdir().unwrap();
     SignRecords::create(directory.path()).unwrap();
     let records = SignRecords::open(directory.path()).unwrap();
@@ -250,9 +257,11 @@ proptest! {
             first.sign_vote(&subject(), message).unwrap();
         }
         let file = Interchange::export(first.records(), &subject()).unwrap();
-        let (_second_directory, second) = manager();
+        let (_second_directory, second) = undeclared();
+        prop_assert!(!second.records().has_history(&subject()));
         file.import(second.records()).unwrap();
         file.import(second.records()).unwrap();
+        prop_assert!(second.records().has_history(&subject()), "an import is a history, also of nothing");
         let again = Interchange::export(second.records(), &subject()).unwrap();
         prop_assert!(again.signed().eq(file.signed()));
         prop_assert_eq!(again.watermarks().map(|marks| marks.high), file.watermarks().map(|marks| marks.high));

@@ -34,6 +34,13 @@ fn open(directory: &Path) -> Result<(EotsManager, Subject), OpenError> {
     Ok((EotsManager::new(SignRecords::open(directory)?, [key]), subject))
 }
 
+/// Creates records for the new key.
+fn create(directory: &Path) {
+    SignRecords::create(directory).unwrap();
+    let (manager, subject) = open(directory).unwrap();
+    assert!(manager.records().declare_new(&subject).unwrap());
+}
+
 /// Not a test of its own: what the killed process runs. Without the variables it does nothing.
 #[test]
 fn child_that_signs_until_it_is_killed() {
@@ -138,7 +145,7 @@ fn a_signer_killed_at_random_instants_never_signs_two_messages_at_a_height() {
     let (rounds, seed) = (variable(ROUNDS, 300), variable(SEED, 2_024));
     println!("{SEED}={seed} {ROUNDS}={rounds}");
     let directory = tempfile::tempdir().unwrap();
-    SignRecords::create(directory.path()).unwrap();
+    create(directory.path());
     let mut released = Released { by_height: HashMap::new() };
     let mut state = seed;
     for round in 0..rounds {
@@ -160,7 +167,7 @@ fn a_signer_killed_at_random_instants_never_signs_two_messages_at_a_height() {
 #[test]
 fn a_second_process_cannot_open_the_records_until_the_first_is_gone() {
     let directory = tempfile::tempdir().unwrap();
-    SignRecords::create(directory.path()).unwrap();
+    create(directory.path());
     let mut child = start_child(directory.path(), "holder");
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut released = Released { by_height: HashMap::new() };
@@ -177,7 +184,7 @@ fn a_second_process_cannot_open_the_records_until_the_first_is_gone() {
 #[test]
 fn two_processes_racing_for_the_records_never_sign_two_messages_at_a_height() {
     let directory = tempfile::tempdir().unwrap();
-    SignRecords::create(directory.path()).unwrap();
+    create(directory.path());
     let mut released = Released { by_height: HashMap::new() };
     let start = |name: String| child(directory.path(), &name).env(RACE, "1").spawn().unwrap();
     let (mut state, mut holder) = (variable(SEED, 2_024), start("first".into()));

@@ -90,6 +90,12 @@ async fn a_signer_of_its_own_unlocks_signs_and_remembers_after_a_kill() {
         msg: vote(1, [block; 32]),
         height: 1,
     };
+    let key = uid.to_string();
+    assert_eq!(program.run(&["init", "--key", &key]).status.code(), Some(2), "on which chain?");
+    for _ in 0..2 {
+        let chain = std::str::from_utf8(CHAIN).unwrap();
+        assert!(program.run(&["init", "--key", &key, "--chain", chain]).status.success());
+    }
     let unlock = UnlockKeyRequest { uid: uid.to_bytes().to_vec(), passphrase: PASSPHRASE.to_owned() };
 
     let mut released = Vec::new();

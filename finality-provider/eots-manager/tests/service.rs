@@ -293,3 +293,19 @@ async fn many_calls_at_a_time_are_all_answered_and_one_height_has_one_vote() {
     }
     assert_eq!(signed, 1);
 }
+
+/// Its client gives a height up for good on FailedPrecondition, and this one may be signed once the operator has spoken.
+#[tokio::test]
+async fn a_key_without_a_history_on_a_chain_is_refused_with_what_to_do_and_no_height_is_given_up() {
+    let mut signer = Signer::new(true);
+    let client = signer.unix();
+    let elsewhere = b"another-chain".to_vec();
+    let single = SignEotsRequest { chain_id: elsewhere.clone(), ..sign(&signer.uid, vote(5, [1; 32]), 5) };
+    let many = SignBatchEotsRequest { chain_id: elsewhere, ..batch(&signer.uid, &[(5, 1), (6, 1)]) };
+    for refused in
+        [client.sign_eots(&single).await.unwrap_err(), client.sign_batch_eots(&many).await.unwrap_err()]
+    {
+        assert_eq!(refused.code(), Code::Unknown);
+        assert!(refused.message().contains("--chain another-chain"), "{}", refused.message());
+    }
+}

@@ -43,6 +43,7 @@ struct Move {
     chain: Option<ChainId>,
     keyring: PathBuf,
     with_daemon: bool,
+    chains: Vec<ChainId>,
 }
 
 impl Move {
@@ -53,7 +54,7 @@ impl Move {
         fs::create_dir(directory.path().join("ours")).unwrap();
         SignRecords::create(&directory.path().join("ours")).unwrap();
         let keyring = data("test-home/keyring-test");
-        Self { directory, chain: Some("bbn-1".parse().unwrap()), keyring, with_daemon: false }
+        Self { directory, chain: Some("bbn-1".parse().unwrap()), keyring, with_daemon: false, chains: vec![] }
     }
 
     fn database(&self) -> PathBuf {
@@ -72,11 +73,19 @@ impl Move {
             passphrase: b"test",
             provider_database: self.with_daemon.then_some(provider.as_path()),
             chain_of_v0_13: self.chain.as_ref(),
+            chains: &self.chains,
         })
     }
 
     fn records(&self) -> SignRecords {
         SignRecords::open(&self.directory.path().join("ours")).unwrap()
+    }
+
+    /// The signer, with one key that somebody said was new.
+    fn declared(&self) -> EotsManager {
+        let manager = self.manager();
+        manager.records().declare_new(&subject(1, "bbn-1")).unwrap();
+        manager
     }
 
     fn manager(&self) -> EotsManager {
@@ -185,7 +194,7 @@ fn a_secret_that_is_not_there_is_named_and_its_heights_are_barred() {
 fn a_contradiction_with_our_own_records_ends_it_before_anything_is_written() {
     let old = Move::new("test-home/data/eots.db");
     // Ascending, as a signer signs.
-    old.manager().sign_vote(&subject(1, "bbn-1"), other_vote(104)).unwrap();
+    old.declared().sign_vote(&subject(1, "bbn-1"), other_vote(104)).unwrap();
     let takeover = old.read().unwrap();
     match takeover.record(&old.records()) {
         Err(TakeoverError::Conflict { old, ours, .. }) => {
@@ -202,9 +211,9 @@ fn running_it_again_changes_nothing_wherever_it_was_cut_short() {
     let size =
         |old: &Move| fs::metadata(old.directory.path().join("ours/sign-records")).map(|file| file.len());
     let whole = |old: &Move| old.read().unwrap().record(&old.records());
-    // As after a crash between two votes: the first ones are recorded, no watermark is.
+    // The same votes were signed here: no contradiction.
     for height in 100..104 {
-        old.manager().sign_vote(&subject(1, "bbn-1"), vote(height)).unwrap();
+        old.declared().sign_vote(&subject(1, "bbn-1"), vote(height)).unwrap();
     }
     whole(&old).unwrap();
     let (histories, length) = (old.read().unwrap().histories(), size(&old).ok());

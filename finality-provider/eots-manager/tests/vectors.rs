@@ -45,6 +45,7 @@ fn manager(key: EotsKey) -> (tempfile::TempDir, EotsManager, Subject) {
     SignRecords::create(directory.path()).unwrap();
     let records = SignRecords::open(directory.path()).unwrap();
     let subject = Subject { finality_provider: key.public_key(), chain_id: "bbn-1".parse().unwrap() };
+    assert!(records.declare_new(&subject).unwrap());
     (directory, EotsManager::new(records, [key]), subject)
 }
 

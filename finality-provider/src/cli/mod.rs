@@ -3,7 +3,7 @@
 //! | command | does |
 //! |---|---|
 //! | `config` | prints a complete configuration file |
-//! | `init` | creates the data directory with empty sign records |
+//! | `init` | creates the data directory with empty sign records, and says of which keys the history is empty |
 //! | `keys` | makes, imports and shows keys |
 //! | `eots` | takes over from the Go manager; exports, imports, minifies and merges sign records |
 //! | `register` | registers a provider on the chain |
@@ -26,8 +26,9 @@ use btc_staking_daemon::{
     http,
     passphrase::PassphraseSource,
 };
-use btc_staking_eots_manager::records::{OpenError, SignRecords};
+use btc_staking_eots_manager::records::{ChainId, OpenError, SignRecords, Subject};
 use btc_staking_pos_chain::connect::Connector;
+use btc_staking_protocol::keys::FinalityProviderPublicKey;
 use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 use std::{
@@ -72,12 +73,23 @@ struct Overrides {
     listen: Option<SocketAddr>,
 }
 
+#[derive(Debug, Args)]
+struct Init {
+    /// A key that never signed on the chain, here or anywhere else: x-only, in hex. May be given more than once.
+    #[arg(long)]
+    key: Vec<FinalityProviderPublicKey>,
+    /// The chain, if not the configured one.
+    #[arg(long, requires = "key")]
+    chain: Option<ChainId>,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Print a complete configuration file to start from.
     Config,
-    /// Create the data directory with empty sign records, for keys that never signed anything.
-    Init,
+    /// Create the data directory with empty sign records, or say of a key that it is new. Until then a key without
+    /// records is refused.
+    Init(Init),
     /// Keys of finality providers and of the account that pays.
     Keys {
         #[command(subcommand)]
@@ -116,7 +128,7 @@ fn run(cli: Cli, output: Output, connector: Arc<dyn Connector>) -> Result<(), Fa
     let plans = config.plans().fail_with(Exit::Usage)?;
     match cli.command {
         Command::Config => Ok(()),
-        Command::Init => init(&config, output),
+        Command::Init(new) => init(&new, &config, output),
         Command::Keys { command } => keys::run(command, &config, &cli.passphrase, output, &*connector),
         Command::Eots { command } => eots::run(&command, &config, &cli.passphrase, output),
         Command::Register(registration) => {
@@ -152,12 +164,33 @@ fn load(path: &Path, overrides: &Overrides) -> Result<Config, Failure> {
         .fail_with(Exit::Usage)
 }
 
-fn init(config: &Config, output: Output) -> Result<(), Failure> {
-    std::fs::create_dir_all(&config.data_dir)?;
-    SignRecords::create(&config.data_dir).map_err(records_failure)?;
-    match output {
-        Output::Json => println!("{}", json!({"data_dir": config.data_dir})),
-        Output::Text => println!("created empty sign records in {}", config.data_dir.display()),
+/// Creates records, or declares keys new in those that are there.
+fn init(init: &Init, config: &Config, output: Output) -> Result<(), Failure> {
+    if init.key.is_empty() {
+        std::fs::create_dir_all(&config.data_dir)?;
+        SignRecords::create(&config.data_dir).map_err(records_failure)?;
+        match output {
+            Output::Json => println!("{}", json!({"data_dir": config.data_dir})),
+            Output::Text => println!("created empty sign records in {}", config.data_dir.display()),
+        }
+        return Ok(());
+    }
+    let chain_id = match &init.chain {
+        Some(chain_id) => chain_id.clone(),
+        None => config.chain_id().fail_with(Exit::Usage)?,
+    };
+    let records = eots::open_records(&config.data_dir)?;
+    for key in &init.key {
+        let subject = Subject { finality_provider: *key, chain_id: chain_id.clone() };
+        let is_new = records.declare_new(&subject)?;
+        let chain_id = chain_id.as_str();
+        match (output, is_new) {
+            (Output::Json, _) => {
+                println!("{}", json!({"public_key": key, "chain_id": chain_id, "declared_new": is_new}));
+            }
+            (Output::Text, true) => println!("{key} is new on {chain_id} and may sign"),
+            (Output::Text, false) => println!("{key} has a history on {chain_id} already; nothing changed"),
+        }
     }
     Ok(())
 }

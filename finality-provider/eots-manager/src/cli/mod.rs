@@ -3,7 +3,7 @@
 //! | command | does |
 //! |---|---|
 //! | `config` | prints a complete configuration file |
-//! | `init` | creates the data directory with empty sign records |
+//! | `init` | creates the data directory with empty sign records, and says of which keys the history is empty |
 //! | `serve` | answers at the Unix socket, and at a loopback address if configured, until SIGTERM |
 //! | `ping` | asks a running signer whether it answers |
 //! | `unlock` | gives a running signer the passphrase of a key |
@@ -13,7 +13,7 @@ mod serve;
 
 use crate::{
     grpc::client::Client,
-    records::{OpenError, SignRecords},
+    records::{ChainId, OpenError, SignRecords, Subject},
     service::proto::UnlockKeyRequest,
 };
 use btc_staking_daemon::{
@@ -60,8 +60,17 @@ struct Overrides {
 enum Command {
     /// Print a complete configuration file to start from.
     Config,
-    /// Create the data directory with empty sign records, for keys that never signed anything.
-    Init,
+    /// Create the data directory with empty sign records, or say of a key that it is new. Until then a key without
+    /// records is refused.
+    Init {
+        /// A key that never signed on the chain, here or anywhere else: 64 hexadecimal digits. May be given more than
+        /// once.
+        #[arg(long, requires = "chain")]
+        key: Vec<FinalityProviderPublicKey>,
+        /// The chain.
+        #[arg(long, requires = "key")]
+        chain: Option<ChainId>,
+    },
     /// Answer until SIGTERM.
     Serve,
     /// Ask a running signer whether it answers.
@@ -87,10 +96,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     let config = load(&cli)?;
     match cli.command {
         Command::Config => Ok(()),
-        Command::Init => {
-            std::fs::create_dir_all(&config.data_dir)?;
-            SignRecords::create(&config.data_dir).map_err(records_failure)
-        }
+        Command::Init { key, chain } => init(&config, &key, chain.as_ref()),
         Command::Serve => block_on(serve::serve(&config, &cli.passphrase)),
         Command::Ping => block_on(async {
             client(&config)?.ping().await.map_err(refused)?;
@@ -104,6 +110,29 @@ fn run(cli: Cli) -> Result<(), Failure> {
             block_on(async { client(&config)?.unlock_key(&request).await.map_err(refused) })
         }
     }
+}
+
+/// Creates records, or declares keys new in those that are there.
+fn init(config: &Config, keys: &[FinalityProviderPublicKey], chain: Option<&ChainId>) -> Result<(), Failure> {
+    std::fs::create_dir_all(&config.data_dir)?;
+    let Some(chain_id) = chain else {
+        return SignRecords::create(&config.data_dir).map_err(records_failure);
+    };
+    let records = match SignRecords::open(&config.data_dir) {
+        Err(OpenError::Missing(_)) => {
+            SignRecords::create(&config.data_dir).and_then(|()| SignRecords::open(&config.data_dir))
+        }
+        opened => opened,
+    };
+    let records = records.map_err(records_failure)?;
+    for key in keys {
+        let subject = Subject { finality_provider: *key, chain_id: chain_id.clone() };
+        match records.declare_new(&subject)? {
+            true => println!("{key} is new on {chain_id} and may sign"),
+            false => println!("{key} has a history on {chain_id} already; nothing changed"),
+        }
+    }
+    Ok(())
 }
 
 fn client(config: &Config) -> Result<Client, Failure> {

@@ -1,7 +1,7 @@
 //! Between an interchange and our own sign records.
 
-use super::{Interchange, InterchangeError, Signed, Watermarks, message_hash};
-use crate::records::{NotSafe, SignRecords, Subject, VoteRequest};
+use super::{Answer, Interchange, InterchangeError, Signed, Watermarks, message_hash};
+use crate::records::{NotSafe, SignRecords, Subject};
 use btc_staking_protocol::{finality::vote::VoteMessage, height::PosHeight};
 use std::collections::BTreeMap;
 use thiserror::Error;
@@ -45,8 +45,9 @@ impl Interchange {
         Self::new(subject.clone(), watermarks, signed)
     }
 
-    /// Takes the votes in that can be signed again, and bars everything up to the high watermark. Durable on return;
-    /// doing it again changes nothing.
+    /// Takes the votes in that can be signed again, and bars everything up to the high watermark: all of it with one sync,
+    /// or nothing. From then on the records have a history of the key on the chain, also if the file lists nothing. Doing
+    /// it again changes nothing.
     ///
     /// # Errors
     /// [`ImportError::Conflict`] before anything is written.
@@ -54,23 +55,11 @@ impl Interchange {
         for (height, entry) in self.signed() {
             self.check(height, entry, records)?;
         }
-        for (height, entry) in self.signed() {
-            if let Some(answer) = entry.answer {
-                let message = VoteMessage { height, app_hash: answer.app_hash };
-                let public_randomness = answer.public_randomness;
-                let request = VoteRequest { subject: self.subject.clone(), message, public_randomness };
-                match records.check_and_record(request) {
-                    // The signature exists elsewhere; the permit to make it again is not used.
-                    Ok(permit) => drop(permit),
-                    Err(NotSafe::BelowWatermark { .. } | NotSafe::OtherRandomness { .. }) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-        }
-        if let Some(watermarks) = self.watermarks {
-            records.record_watermark(&self.subject, watermarks.high)?;
-        }
-        Ok(())
+        let votes = self.signed().filter_map(|(height, entry)| {
+            let Answer { app_hash, public_randomness } = entry.answer?;
+            Some((VoteMessage { height, app_hash }, public_randomness))
+        });
+        Ok(records.import(&self.subject, votes, self.watermarks.map(|watermarks| watermarks.high))?)
     }
 
     fn check(&self, height: PosHeight, entry: &Signed, records: &SignRecords) -> Result<(), ImportError> {

@@ -1,6 +1,7 @@
 //! What the records say, in memory: per key and chain the recent votes and the height below which nothing is signed.
 //!
-//! Pure: it decides, it does not write. Memory is bounded: of each subject the [`RECENT_HEIGHTS`] highest votes are
+//! Pure: it decides, it does not write. What it holds nothing about is refused: only a fact that says that the key is new,
+//! or what it signed elsewhere, begins a history. Memory is bounded: of each subject the [`RECENT_HEIGHTS`] highest votes are
 //! kept, and forgetting a vote raises the watermark to its height, so that forgetting can only ever refuse more.
 
 use super::{
@@ -47,6 +48,7 @@ impl Default for Limits {
 
 #[derive(Default, Debug, PartialEq, Eq)]
 struct Track {
+    declared_new: bool,
     votes: BTreeMap<PosHeight, ([u8; 32], PublicRandomness)>,
     watermark: Option<PosHeight>,
     high_watermark: Option<PosHeight>,
@@ -72,7 +74,7 @@ impl History {
     /// [`NotSafe`] with the evidence.
     pub fn check(&self, request: &VoteRequest) -> Result<Safe, NotSafe> {
         let Some(track) = self.tracks.get(&request.subject) else {
-            return Ok(Safe::Fresh);
+            return Err(NotSafe::NoHistory { subject: Box::new(request.subject.clone()) });
         };
         let requested = request.message;
         if let Some((app_hash, randomness)) = track.votes.get(&requested.height) {
@@ -116,6 +118,7 @@ impl History {
             Fact::Commitment(range) => {
                 track.commitments.insert(range.start_height, *range);
             }
+            Fact::New => track.declared_new = true,
         }
         track.forget_old(self.limits);
     }
@@ -130,6 +133,48 @@ impl History {
         let live: usize = self.tracks.values().map(Track::size).sum();
         let live = u64::try_from(live).unwrap_or(u64::MAX);
         records > live.saturating_add(live / 2).saturating_add(self.limits.slack)
+    }
+
+    /// Whether anything is known of a subject, be it that its key is new.
+    pub fn knows(&self, subject: &Subject) -> bool {
+        self.tracks.contains_key(subject)
+    }
+
+    /// Of what another signer says it signed, the facts that are to be taken in here. A vote at or below the watermark is
+    /// left out: something else may have been signed there and forgotten.
+    ///
+    /// # Errors
+    /// [`NotSafe::DoubleSign`] when another vote is on record here.
+    pub fn news(
+        &self,
+        subject: &Subject,
+        votes: &BTreeMap<PosHeight, ([u8; 32], PublicRandomness)>,
+        watermark: Option<PosHeight>,
+    ) -> Result<Vec<Fact>, NotSafe> {
+        let nothing = Track::default();
+        let track = self.tracks.get(subject).unwrap_or(&nothing);
+        let mut news = Vec::new();
+        for (height, (app_hash, randomness)) in votes {
+            let vote = |app_hash| VoteMessage { height: *height, app_hash };
+            match track.votes.get(height) {
+                Some((recorded, _)) if recorded != app_hash => {
+                    return Err(NotSafe::DoubleSign {
+                        subject: Box::new(subject.clone()),
+                        recorded: vote(*recorded),
+                        requested: vote(*app_hash),
+                    });
+                }
+                None if Some(*height) > track.watermark => {
+                    news.push(Fact::Vote(vote(*app_hash), *randomness))
+                }
+                Some(_) | None => {}
+            }
+        }
+        news.extend(watermark.filter(|height| Some(*height) > track.watermark).map(Fact::Watermark));
+        if news.is_empty() && !self.knows(subject) {
+            news.push(Fact::New);
+        }
+        Ok(news)
     }
 
     /// The height at or below which nothing new is signed.
@@ -182,14 +227,15 @@ impl Track {
         let vote = |(height, (app_hash, randomness)): (&PosHeight, &([u8; 32], PublicRandomness))| {
             Fact::Vote(VoteMessage { height: *height, app_hash: *app_hash }, *randomness)
         };
+        let new = self.declared_new.then_some(Fact::New);
         let low = self.watermark.map(Fact::Watermark);
         let high = self.high_watermark.map(Fact::HighWatermark);
         let commitments = self.commitments.values().copied().map(Fact::Commitment);
-        low.into_iter().chain(high).chain(commitments).chain(self.votes.iter().map(vote))
+        new.into_iter().chain(low).chain(high).chain(commitments).chain(self.votes.iter().map(vote))
     }
 
     fn size(&self) -> usize {
-        self.votes.len() + self.commitments.len() + 2
+        self.votes.len() + self.commitments.len() + 3
     }
 
     fn forget_old(&mut self, limits: Limits) {

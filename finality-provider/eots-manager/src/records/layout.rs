@@ -16,11 +16,11 @@
 //! |---|---|---|
 //! | 0 | 32 | digest of the record before; of the header for the first |
 //! | 32 | 8 | sequence number from 0 |
-//! | 40 | 1 | kind: 1 vote, 2 randomness commitment, 3 low watermark, 4 high watermark |
+//! | 40 | 1 | kind: 1 vote, 2 randomness commitment, 3 low watermark, 4 high watermark, 5 new key |
 //! | 41 | 1 | length of the chain id |
 //! | 42 | 62 | chain id, zero padded |
 //! | 104 | 32 | x-only public key |
-//! | 136 | 8 | height voted for; first height committed to; watermark (a high one of 2^64 - 1 bars nothing) |
+//! | 136 | 8 | height voted for; first height committed to; watermark (a high one of 2^64 - 1 bars nothing); of 5: 0 |
 //! | 144 | 8 | number of heights committed to, else 0 |
 //! | 152 | 32 | app hash voted for; root committed to, else 0 |
 //! | 184 | 32 | public randomness of a vote, else 0 |
@@ -63,6 +63,8 @@ pub enum Fact {
     Watermark(PosHeight),
     /// Nothing above this height may be signed; the last one recorded holds.
     HighWatermark(PosHeight),
+    /// The operator says that the key never signed on this chain.
+    New,
 }
 
 /// A place in the chain of records: how many there were, and the digest of the last of them.
@@ -203,6 +205,10 @@ fn encode_body(record: &Record) -> [u8; SLOT] {
             slot[40] = 4;
             *height
         }
+        Fact::New => {
+            slot[40] = 5;
+            PosHeight::new(0)
+        }
     };
     slot[136..144].copy_from_slice(&height.to_u64().to_be_bytes());
     slot
@@ -267,6 +273,7 @@ fn decode_fact(slot: &[u8; SLOT]) -> Result<Fact, &'static str> {
         }
         3 => Ok(Fact::Watermark(height)),
         4 => Ok(Fact::HighWatermark(height)),
+        5 => Ok(Fact::New),
         _ => Err("the record is of a kind this program does not know"),
     }
 }

@@ -5,6 +5,10 @@
 //! once a write has failed it refuses everything. There is no way round it: signing takes a [`Permit`], and only
 //! [`SignRecords::check_and_record`] makes one.
 //!
+//! A key is refused on a chain on which nothing is known of it, whatever else the file holds: its history may lie
+//! elsewhere. Either [`declare_new`](SignRecords::declare_new) says that there is none, or
+//! [`import`](SignRecords::import) brings it.
+//!
 //! | file | holds |
 //! |---|---|
 //! | `subject` | what is asked: key, chain, vote, range |
@@ -45,6 +49,7 @@ use history::{History, Limits};
 use layout::{Fact, Place, Position};
 use replay::{MAX_WRITE, replay};
 use std::{
+    collections::BTreeMap,
     io,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -116,6 +121,47 @@ impl SignRecords {
         Ok(Self { inner: Mutex::new(inner) })
     }
 
+    /// Records that a key never signed on a chain, durable on return, and says whether that was news. A key that has a
+    /// history keeps it: nothing is written.
+    ///
+    /// Only an operator can know this. Said of a key that signed elsewhere, it opens the way to a double sign.
+    ///
+    /// # Errors
+    /// [`NotSafe`], always fatal.
+    pub fn declare_new(&self, subject: &Subject) -> Result<bool, NotSafe> {
+        let mut inner = self.lock()?;
+        if inner.history.knows(subject) {
+            return Ok(false);
+        }
+        inner.record(subject, &[Fact::New])?;
+        Ok(true)
+    }
+
+    /// Takes in what a key signed elsewhere on a chain and up to which height it may have signed: one write, one sync, all
+    /// of it or nothing. An import of nothing says that nothing was signed. Doing it again changes nothing.
+    ///
+    /// Of votes only the highest that are remembered are taken, and none at or below the watermark of these records,
+    /// where another may have been signed and forgotten.
+    ///
+    /// # Errors
+    /// [`NotSafe::DoubleSign`] when these records hold another vote, and nothing is written; else always fatal.
+    pub fn import(
+        &self,
+        subject: &Subject,
+        votes: impl IntoIterator<Item = (VoteMessage, PublicRandomness)>,
+        watermark: Option<PosHeight>,
+    ) -> Result<(), NotSafe> {
+        let by_height = |(vote, randomness): (VoteMessage, _)| (vote.height, (vote.app_hash, randomness));
+        let mut votes: BTreeMap<_, _> = votes.into_iter().map(by_height).collect();
+        let mut forgotten = None;
+        while votes.len() > RECENT_HEIGHTS {
+            forgotten = votes.pop_first().map(|(height, _)| height);
+        }
+        let mut inner = self.lock()?;
+        let facts = inner.history.news(subject, &votes, watermark.max(forgotten))?;
+        if facts.is_empty() { Ok(()) } else { inner.record(subject, &facts) }
+    }
+
     /// Decides whether a vote may be signed and, if so, makes that durable before it returns.
     ///
     /// The same vote again is permitted again and writes nothing.
@@ -161,7 +207,7 @@ impl SignRecords {
     /// # Errors
     /// [`NotSafe`], always fatal.
     pub fn record_commitment(&self, subject: &Subject, range: CommittedRandomness) -> Result<(), NotSafe> {
-        let mut inner = self.lock()?;
+        let mut inner = self.lock_known(subject)?;
         if inner.history.commitments(subject).contains(&range) {
             return Ok(());
         }
@@ -170,10 +216,12 @@ impl SignRecords {
 
     /// Raises the height at or below which nothing new is signed, durable on return. It never falls.
     ///
+    /// It begins no history: what a chain says was signed is not all that may have been.
+    ///
     /// # Errors
-    /// [`NotSafe`], always fatal.
+    /// [`NotSafe::NoHistory`]; else always fatal.
     pub fn record_watermark(&self, subject: &Subject, height: PosHeight) -> Result<(), NotSafe> {
-        let mut inner = self.lock()?;
+        let mut inner = self.lock_known(subject)?;
         if inner.history.watermark(subject) >= Some(height) {
             return Ok(());
         }
@@ -184,9 +232,9 @@ impl SignRecords {
     /// key moves to. It never rises but by [`lift_high_watermark`](Self::lift_high_watermark).
     ///
     /// # Errors
-    /// [`NotSafe`], always fatal.
+    /// [`NotSafe::NoHistory`]; else always fatal.
     pub fn record_high_watermark(&self, subject: &Subject, height: PosHeight) -> Result<(), NotSafe> {
-        let mut inner = self.lock()?;
+        let mut inner = self.lock_known(subject)?;
         if inner.history.high_watermark(subject).is_some_and(|before| before <= height) {
             return Ok(());
         }
@@ -197,9 +245,9 @@ impl SignRecords {
     /// height, and there is no high one any more.
     ///
     /// # Errors
-    /// [`NotSafe`], always fatal.
+    /// [`NotSafe::NoHistory`]; else always fatal.
     pub fn lift_high_watermark(&self, subject: &Subject, signed_elsewhere: PosHeight) -> Result<(), NotSafe> {
-        let mut inner = self.lock()?;
+        let mut inner = self.lock_known(subject)?;
         let low = inner.history.watermark(subject).max(Some(signed_elsewhere)).unwrap_or(signed_elsewhere);
         inner.record(subject, &[Fact::Watermark(low), Fact::HighWatermark(PosHeight::new(u64::MAX))])
     }
@@ -215,6 +263,19 @@ impl SignRecords {
         inner.compact()?;
         inner.poisoned = false;
         Ok(())
+    }
+
+    /// Whether anything is known of a key on a chain, be it that it is new there. If not, nothing is signed.
+    pub fn has_history(&self, subject: &Subject) -> bool {
+        self.read(|history| history.knows(subject))
+    }
+
+    /// Refuses a key on a chain on which nothing is known of it.
+    ///
+    /// # Errors
+    /// [`NotSafe::NoHistory`]; [`NotSafe::Poisoned`].
+    pub fn check_history(&self, subject: &Subject) -> Result<(), NotSafe> {
+        self.lock_known(subject).map(drop)
     }
 
     /// The height at or below which nothing new is signed; `None` if there is no such height.
@@ -251,6 +312,14 @@ impl SignRecords {
         // A thread that panicked while it held the lock may have written without remembering.
         let inner = self.inner.lock().map_err(|_| NotSafe::Poisoned)?;
         if inner.poisoned { Err(NotSafe::Poisoned) } else { Ok(inner) }
+    }
+
+    fn lock_known(&self, subject: &Subject) -> Result<MutexGuard<'_, Inner>, NotSafe> {
+        let inner = self.lock()?;
+        if inner.history.knows(subject) {
+            return Ok(inner);
+        }
+        Err(NotSafe::NoHistory { subject: Box::new(subject.clone()) })
     }
 
     fn read<T>(&self, question: impl FnOnce(&History) -> T) -> T {

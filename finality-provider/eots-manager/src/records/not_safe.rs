@@ -8,6 +8,16 @@ use thiserror::Error;
 /// Why a signature is refused. None of these goes away by asking again.
 #[derive(Debug, Error)]
 pub enum NotSafe {
+    /// Nothing is known of what this key signed on this chain, not even that it is new.
+    #[error(
+        "there is no sign history of {key} on {chain}: if the key signed anywhere before, import what it signed; \
+         if it never signed on this chain, say so with `init --key {key} --chain {chain}`; nothing is signed until then",
+        key = subject.finality_provider, chain = subject.chain_id
+    )]
+    NoHistory {
+        /// Which key on which chain.
+        subject: Box<Subject>,
+    },
     /// Another block was signed at this height. Signing this one too would reveal the key.
     #[error(
         "double sign refused for {key} on {chain} at height {height}: signed already for app hash {recorded}, \
@@ -70,7 +80,8 @@ impl NotSafe {
     pub fn is_fatal(&self) -> bool {
         match self {
             Self::NotDurable(_) | Self::Poisoned => true,
-            Self::DoubleSign { .. }
+            Self::NoHistory { .. }
+            | Self::DoubleSign { .. }
             | Self::OtherRandomness { .. }
             | Self::BelowWatermark { .. }
             | Self::AboveWatermark { .. } => false,

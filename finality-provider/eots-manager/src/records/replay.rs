@@ -10,15 +10,16 @@
 
 use super::{
     disk::{CHUNK, Disk},
-    history::{History, Limits},
+    history::{History, Limits, RECENT_HEIGHTS},
     layout::{self, Decoder, Fact, Link, Position, Record, SLOT},
     not_safe::OpenError,
     subject::Subject,
 };
 use std::io;
 
-/// Most records in one write.
-pub const MAX_WRITE: usize = 4_096;
+/// Most records in one write: more than an import of all that is remembered.
+pub const MAX_WRITE: usize = 32_768;
+const _: () = assert!(MAX_WRITE > RECENT_HEIGHTS + 1);
 
 /// What a file says.
 pub struct Replay {

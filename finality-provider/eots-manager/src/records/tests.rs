@@ -17,6 +17,7 @@ use tempfile::TempDir;
 mod copies;
 mod crashes;
 mod edits;
+mod new_keys;
 mod simulated;
 
 const KEY: &str = "84bf7562262bbd6940085748f3be6afa52ae317155181ece31b66351ccffa4b0";
@@ -44,10 +45,12 @@ fn vote(height: u64, block: u8) -> VoteRequest {
     }
 }
 
+/// Records in which one key was declared new.
 fn fresh() -> (TempDir, SignRecords) {
     let directory = tempfile::tempdir().unwrap();
     SignRecords::create(directory.path()).unwrap();
     let records = SignRecords::open(directory.path()).unwrap();
+    assert!(records.declare_new(&subject()).unwrap());
     (directory, records)
 }
 
@@ -97,6 +100,7 @@ fn a_refusal_or_a_repetition_writes_nothing() {
 fn one_height_belongs_to_each_key_and_chain_apart() {
     let (_directory, records) = fresh();
     for subject in [subject(), subject_of(OTHER_KEY, "bbn-1"), subject_of(KEY, "bbn-test-6")] {
+        records.declare_new(&subject).unwrap();
         let request = VoteRequest { subject: subject.clone(), ..vote(5, 9) };
         assert_eq!(records.check_and_record(request).unwrap().safe(), Safe::Fresh, "{subject:?}");
     }
@@ -142,7 +146,7 @@ fn commitments_come_back_after_a_restart() {
     drop(records);
     let records = SignRecords::open(directory.path()).unwrap();
     assert_eq!(records.commitments(&subject()), vec![range(1, 1), range(101, 2)]);
-    assert_eq!(fs::metadata(files(&directory).0).unwrap().len(), 3 * SLOT as u64);
+    assert_eq!(fs::metadata(files(&directory).0).unwrap().len(), 4 * SLOT as u64);
 }
 
 #[test]
@@ -183,7 +187,7 @@ fn missing_records_are_never_replaced_by_an_empty_history() {
     fs::rename(&records, records.with_extension("moved")).unwrap();
     assert!(matches!(SignRecords::open(directory.path()), Err(OpenError::Missing(_))));
     let refused = SignRecords::create(directory.path());
-    assert!(matches!(refused, Err(OpenError::RolledBack { expected: 3, found: 0, .. })));
+    assert!(matches!(refused, Err(OpenError::RolledBack { expected: 4, found: 0, .. })));
     fs::rename(records.with_extension("moved"), &records).unwrap();
     fs::remove_file(anchor).unwrap();
     assert!(matches!(SignRecords::open(directory.path()), Err(OpenError::AnchorLost(_))));
@@ -208,7 +212,7 @@ fn an_older_copy_or_another_file_in_place_is_detected() {
     drop(records);
     fs::write(&path, older).unwrap();
     let refused = SignRecords::open(directory.path()).err().unwrap();
-    assert!(matches!(refused, OpenError::RolledBack { expected: 4, found: 3, .. }), "{refused}");
+    assert!(matches!(refused, OpenError::RolledBack { expected: 5, found: 4, .. }), "{refused}");
     fs::copy(files(&with_votes(9)).0, &path).unwrap();
     assert!(matches!(SignRecords::open(directory.path()), Err(OpenError::AnchorLost(_))));
 }
@@ -302,7 +306,7 @@ fn a_last_record_whose_bytes_never_arrived_is_cut() {
     fs::write(&path, &bytes).unwrap();
     let records = SignRecords::open(directory.path()).unwrap();
     assert!(is_recorded(&records, 2, 1));
-    assert_eq!(fs::metadata(&path).unwrap().len(), 3 * SLOT as u64);
+    assert_eq!(fs::metadata(&path).unwrap().len(), 4 * SLOT as u64);
 }
 
 #[test]
@@ -420,7 +424,7 @@ proptest! {
     #[test]
     fn a_record_has_one_encoding(
         height: u64, count: u64, hash: [u8; 32], randomness: [u8; 32], sequence: u64, previous: [u8; 32],
-        kind in 0..4, before: u16, after: u16, chain_id in "[ -~]{1,62}",
+        kind in 0..5, before: u16, after: u16, chain_id in "[ -~]{1,62}",
     ) {
         let fact = match kind {
             0 => Fact::Vote(
@@ -429,7 +433,8 @@ proptest! {
             ),
             1 => Fact::Commitment(CommittedRandomness { start_height: PosHeight::new(height), count, root: hash }),
             2 => Fact::Watermark(PosHeight::new(height)),
-            _ => Fact::HighWatermark(PosHeight::new(height)),
+            3 => Fact::HighWatermark(PosHeight::new(height)),
+            _ => Fact::New,
         };
         let record = Record { sequence, previous, subject: subject_of(KEY, &chain_id), fact, place: layout::Place { before, after } };
         prop_assert_eq!(layout::Decoder::default().decode(&layout::encode(&record)), Ok(record));

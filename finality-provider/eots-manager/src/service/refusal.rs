@@ -58,7 +58,7 @@ pub fn gives_height_up(reason: &NotSafe) -> bool {
         | NotSafe::OtherRandomness { .. }
         | NotSafe::BelowWatermark { .. }
         | NotSafe::AboveWatermark { .. } => true,
-        NotSafe::NotDurable(_) | NotSafe::Poisoned => false,
+        NotSafe::NoHistory { .. } | NotSafe::NotDurable(_) | NotSafe::Poisoned => false,
     }
 }
 

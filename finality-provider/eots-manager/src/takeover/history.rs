@@ -3,7 +3,7 @@
 use crate::{
     keys::EotsKey,
     legacy::eots_db::LegacyRecord,
-    records::{NotSafe, RECENT_HEIGHTS, SignRecords, Subject, VoteRequest},
+    records::{NotSafe, RECENT_HEIGHTS, SignRecords, Subject},
 };
 use btc_staking_crypto::nonce::{self, Scheme};
 use btc_staking_protocol::{
@@ -110,18 +110,9 @@ impl History {
         self.barred
     }
 
-    /// Records the votes, ascending, and then the watermark. A vote below a watermark of ours is barred already.
+    /// Records the votes and the watermark with one sync. A vote below a watermark of ours is barred already.
     pub(super) fn record(&self, subject: &Subject, records: &SignRecords) -> Result<(), NotSafe> {
-        for (message, public_randomness) in self.votes() {
-            let request = VoteRequest { subject: subject.clone(), message, public_randomness };
-            match records.check_and_record(request) {
-                // The signature exists already; the permit to make it again is not used.
-                Ok(permit) => drop(permit),
-                Err(NotSafe::BelowWatermark { .. } | NotSafe::OtherRandomness { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        self.barred.map_or(Ok(()), |height| records.record_watermark(subject, height))
+        records.import(subject, self.votes(), self.barred)
     }
 
     pub(super) fn report(&self, subject: &Subject) -> HistoryReport {

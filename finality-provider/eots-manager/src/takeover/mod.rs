@@ -3,7 +3,7 @@
 //! ```text
 //! read    lock the old database, open every key, recompute every signature        nothing is written
 //! check   compare with our own records; a contradiction ends here, with evidence  nothing is written
-//! record  votes, then the watermark                                               durable on return
+//! record  votes and the watermark, of each key and chain with one sync             durable on return
 //! (keys)  the caller seals the keys                                               so none can sign before its history
 //! mark    the old database gets another name, and a note takes its place          the old daemon cannot start
 //! ```
@@ -63,6 +63,9 @@ pub struct Reading<'a> {
     pub provider_database: Option<&'a Path>,
     /// The chain of records that name none (v0.13).
     pub chain_of_v0_13: Option<&'a ChainId>,
+    /// Chains on which the keys are to vote. A key of which the old software holds nothing there is taken over with an
+    /// empty history, and may sign.
+    pub chains: &'a [ChainId],
 }
 
 /// Why nothing was taken over.
@@ -115,9 +118,9 @@ impl Takeover {
                 Err(error) => return Err(error.into()),
             }
         }
+        let mut histories = empty_histories(keys.keys(), reading.chains);
         let known: BTreeSet<&str> = keys.values().map(|(name, _)| name.as_str()).collect();
         let unmapped = keyring.names().filter(|name| !known.contains(name)).map(str::to_owned).collect();
-        let mut histories: BTreeMap<Subject, History> = BTreeMap::new();
         database.for_each_record(reading.chain_of_v0_13, |record| {
             let key = keys.get(&record.subject.finality_provider).map(|(_, key)| key);
             histories.entry(record.subject.clone()).or_default().add(&record, key);
@@ -196,4 +199,13 @@ impl Takeover {
     pub fn watermark(&self, subject: &Subject) -> Option<PosHeight> {
         self.histories.get(subject)?.watermark()
     }
+}
+
+fn empty_histories<'a>(
+    keys: impl Iterator<Item = &'a FinalityProviderPublicKey>,
+    chains: &[ChainId],
+) -> BTreeMap<Subject, History> {
+    let subject =
+        |finality_provider, chain_id: &ChainId| Subject { finality_provider, chain_id: chain_id.clone() };
+    keys.flat_map(|key| chains.iter().map(move |chain| (subject(*key, chain), History::default()))).collect()
 }

@@ -22,7 +22,7 @@ use btc_staking_eots_manager::{
     keyfiles::store_key,
     keys::EotsKey,
     manager::EotsManager,
-    records::SignRecords,
+    records::{SignRecords, Subject},
     service::{BackupFolder, Service, Vault},
 };
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
@@ -33,6 +33,8 @@ pub const PASSPHRASE: &str = "passphrase of the tests";
 /// Any free port.
 const FREE: &str = "127.0.0.1:0";
 pub const CHAIN: &[u8] = b"bbn-1";
+/// Where the key was declared new.
+const NEW_ON: [&str; 3] = ["bbn-1", "bbn-test-6", "a"];
 /// Bytes 01 to 20 in hexadecimal, as in the check vectors.
 pub const SECRET_KEY: [u8; 32] = [
     1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28,
@@ -59,6 +61,10 @@ impl Signer {
         let vault = Vault::new([path], Strength::InsecureAllowed).unwrap();
         SignRecords::create(directory.path()).unwrap();
         let records = SignRecords::open(directory.path()).unwrap();
+        for chain_id in NEW_ON {
+            let chain_id = chain_id.parse().unwrap();
+            records.declare_new(&Subject { finality_provider: key.public_key(), chain_id }).unwrap();
+        }
         let manager = EotsManager::locked(records, vault.keys());
         if unlocked {
             manager.unlock(key).unwrap();

@@ -104,6 +104,7 @@ fn read(migration: &Migration, config: &Config) -> Result<Takeover, Failure> {
         passphrase: &words,
         provider_database: migration.daemon_db.as_deref(),
         chain_of_v0_13: Some(&chain_id),
+        chains: std::slice::from_ref(&chain_id),
     })
     .fail_with(Exit::Refused)
 }
@@ -205,6 +206,9 @@ fn print_report(takeover: &Takeover, places: &[Place], kept: Option<&Path>, outp
 fn print_history(history: &HistoryReport) {
     let HistoryReport { public_key, chain_id, records, reproduced, reproduced_with_v0, .. } = history;
     println!("history  {public_key}  {chain_id}");
+    if history.watermark.is_none() {
+        println!("         the old software signed nothing here, so the key counts as new");
+    }
     if let (Some(lowest), Some(highest)) = (history.lowest, history.highest) {
         println!("         {records} records of heights {lowest} to {highest}");
         println!(

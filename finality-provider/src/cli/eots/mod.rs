@@ -43,7 +43,7 @@ pub fn run(
 }
 
 /// Opens the sign records; where there never were any, the ones taken over are the first.
-fn open_records(data_dir: &Path) -> Result<SignRecords, Failure> {
+pub(super) fn open_records(data_dir: &Path) -> Result<SignRecords, Failure> {
     std::fs::create_dir_all(data_dir)?;
     match SignRecords::open(data_dir) {
         Err(OpenError::Missing(_)) => {

@@ -40,7 +40,7 @@ fn a_backup_of_ten_thousand_blocks_ago_signs_nothing_that_is_on_the_chain() {
     // The records alone: the anchor knows better.
     fs::copy(files(&backup).0, files(&directory).0).unwrap();
     let refused = SignRecords::open(directory.path()).err().unwrap();
-    assert!(matches!(refused, OpenError::RolledBack { expected: 10_500, found: 500, .. }), "{refused}");
+    assert!(matches!(refused, OpenError::RolledBack { expected: 10_501, found: 501, .. }), "{refused}");
 
     // Both files: only the chain knows better, and its highest vote bars what was signed since.
     let records = SignRecords::open(backup.path()).unwrap();

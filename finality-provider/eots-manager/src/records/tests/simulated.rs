@@ -7,6 +7,7 @@
 use crate::records::{
     disk,
     files::{Files, Name},
+    layout::{self, Fact, Place, Position},
 };
 use std::{
     collections::HashMap,
@@ -83,10 +84,13 @@ struct State {
 pub struct Simulated(Arc<Mutex<State>>);
 
 impl Simulated {
-    /// With records in which nothing was signed yet.
+    /// With records of a new key, in which nothing was signed yet.
     pub fn new() -> Self {
         let (records, anchor) = disk::empty(FILE_ID);
-        Self::holding(records.to_vec(), anchor)
+        let start = Position { count: 0, last: layout::link(&records) };
+        let mut records = records.to_vec();
+        disk::push_record(&mut records, start, &super::subject(), Fact::New, Place::ALONE);
+        Self::holding(records, anchor)
     }
 
     /// With these bytes.

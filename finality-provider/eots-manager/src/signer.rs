@@ -97,7 +97,7 @@ pub type VoteAnswer = BatchAnswer<SignedVote, Refused>;
 /// What the sign records say of a key on a chain.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct History {
-    /// Whether the records hold anything about it.
+    /// Whether the records hold anything about it, be it that it is new. If not, nothing is signed.
     pub initialised: bool,
     /// Highest height ever signed or barred from below.
     pub highest: Option<PosHeight>,
@@ -153,6 +153,8 @@ pub enum RefusedReason {
     BelowWatermark(PosHeight),
     /// The height is above the high watermark.
     AboveWatermark(PosHeight),
+    /// Nothing is known of the key on this chain: its history must be imported, or the key be declared new.
+    NoHistory,
     /// The key is not held, or locked.
     UnknownKey,
     /// The commitment is not this key's, does not cover the height, or cannot be derived.
@@ -169,7 +171,7 @@ impl RefusedReason {
             | Self::OtherRandomness
             | Self::BelowWatermark(_)
             | Self::AboveWatermark(_) => true,
-            Self::UnknownKey | Self::Randomness | Self::Other => false,
+            Self::NoHistory | Self::UnknownKey | Self::Randomness | Self::Other => false,
         }
     }
 }
@@ -206,6 +208,7 @@ fn not_safe(reason: &NotSafe) -> RefusedReason {
         NotSafe::OtherRandomness { .. } => RefusedReason::OtherRandomness,
         NotSafe::BelowWatermark { watermark, .. } => RefusedReason::BelowWatermark(*watermark),
         NotSafe::AboveWatermark { watermark, .. } => RefusedReason::AboveWatermark(*watermark),
+        NotSafe::NoHistory { .. } => RefusedReason::NoHistory,
         NotSafe::NotDurable(_) | NotSafe::Poisoned => RefusedReason::Other,
     }
 }
@@ -252,9 +255,7 @@ impl Signer for Local {
         let highest = records.highest(subject);
         let high_watermark = records.high_watermark(subject);
         Ok(History {
-            initialised: highest.is_some()
-                || high_watermark.is_some()
-                || !records.commitments(subject).is_empty(),
+            initialised: records.has_history(subject),
             highest,
             low_watermark: records.watermark(subject),
             high_watermark,

@@ -26,7 +26,7 @@ use btc_staking_daemon::{
     http,
     passphrase::PassphraseSource,
 };
-use btc_staking_eots_manager::records::{ChainId, OpenError, SignRecords, Subject};
+use btc_staking_eots_manager::records::{OpenError, SignRecords, Subject};
 use btc_staking_pos_chain::connect::Connector;
 use btc_staking_protocol::keys::FinalityProviderPublicKey;
 use clap::{Args, Parser, Subcommand};
@@ -78,9 +78,6 @@ struct Init {
     /// A key that never signed on the chain, here or anywhere else: x-only, in hex. May be given more than once.
     #[arg(long)]
     key: Vec<FinalityProviderPublicKey>,
-    /// The chain, if not the configured one.
-    #[arg(long, requires = "key")]
-    chain: Option<ChainId>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -175,10 +172,7 @@ fn init(init: &Init, config: &Config, output: Output) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    let chain_id = match &init.chain {
-        Some(chain_id) => chain_id.clone(),
-        None => config.chain_id().fail_with(Exit::Usage)?,
-    };
+    let chain_id = config.only_chain().fail_with(Exit::Usage)?.id;
     let records = eots::open_records(&config.data_dir)?;
     for key in &init.key {
         let subject = Subject { finality_provider: *key, chain_id: chain_id.clone() };

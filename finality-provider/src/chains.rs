@@ -10,7 +10,10 @@ use crate::{
     meters::Meters,
     records::Records,
     service::{Guard, Provider, run_planner, run_voter},
-    status::Board,
+    status::{
+        Board,
+        survey::{self, Survey, run_survey},
+    },
 };
 use btc_staking_daemon::{
     backoff::{Backoff, Policy},
@@ -69,6 +72,7 @@ pub struct Link {
     /// The one sender of the paying account.
     pub submitter: Arc<dyn Submitter>,
     providers: BTreeMap<FinalityProviderPublicKey, Arc<Provider>>,
+    survey: Arc<Survey>,
 }
 
 /// Why a chain cannot have its seat: what an operator must mend before the daemon starts.
@@ -134,12 +138,23 @@ impl ChainSeat {
         let id = &self.plan.id;
         let seat = Arc::clone(self);
         supervisor.spawn(&format!("connect.{id}"), move |stop| connect(Arc::clone(&seat), stop));
+        let seat = Arc::clone(self);
+        supervisor.spawn(&format!("survey.{id}"), move |stop| {
+            seat.when_linked(
+                |link| Some(Arc::clone(&link.survey)),
+                stop,
+                |survey, stop| run_survey(survey, survey::INTERVAL, stop),
+            )
+        });
         for key in self.keys.clone() {
-            let seat = Arc::clone(self);
-            supervisor.spawn(&format!("vote.{id}.{key}"), move |stop| seat.when_linked(key, stop, run_voter));
+            let provider = move |link: &Link| link.providers.get(&key).cloned();
             let seat = Arc::clone(self);
             supervisor
-                .spawn(&format!("commit.{id}.{key}"), move |stop| seat.when_linked(key, stop, run_planner));
+                .spawn(&format!("vote.{id}.{key}"), move |stop| seat.when_linked(provider, stop, run_voter));
+            let seat = Arc::clone(self);
+            supervisor.spawn(&format!("commit.{id}.{key}"), move |stop| {
+                seat.when_linked(provider, stop, run_planner)
+            });
         }
     }
 
@@ -171,15 +186,17 @@ impl ChainSeat {
         self.keys.iter().map(subject)
     }
 
-    /// Runs a provider's task as soon as its chain is connected.
-    fn when_linked<Run, Fut>(
+    /// Runs a task as soon as its chain is connected, with what it takes from the connection.
+    fn when_linked<T, Take, Run, Fut>(
         &self,
-        key: FinalityProviderPublicKey,
+        take: Take,
         mut stop: Stop,
         run: Run,
-    ) -> impl Future<Output = Result<(), TaskError>> + Send + use<Run, Fut>
+    ) -> impl Future<Output = Result<(), TaskError>> + Send + use<T, Take, Run, Fut>
     where
-        Run: FnOnce(Arc<Provider>, Stop) -> Fut + Send + 'static,
+        T: Send,
+        Take: FnOnce(&Link) -> Option<T> + Send + 'static,
+        Run: FnOnce(T, Stop) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), TaskError>> + Send,
     {
         let mut link = self.link.subscribe();
@@ -187,10 +204,10 @@ impl ChainSeat {
             let waiting = async {
                 // The sender lives as long as the process.
                 let linked = link.wait_for(Option::is_some).await.ok()?;
-                linked.as_ref().and_then(|link| link.providers.get(&key).cloned())
+                linked.as_ref().and_then(|link| take(link))
             };
             match stop.race(waiting).await {
-                Ok(Some(provider)) => run(provider, stop).await,
+                Ok(Some(taken)) => run(taken, stop).await,
                 Ok(None) | Err(_) => Ok(()),
             }
         }
@@ -204,7 +221,19 @@ impl ChainSeat {
         let submitter = connector.open_account_with(endpoint, secret, Arc::clone(&self.outbox)).await?;
         let provider = |subject| self.assemble(subject, Arc::clone(&chain), Arc::clone(&submitter));
         let providers = self.subjects().map(provider).collect();
-        Ok(Link { chain, submitter, providers })
+        let survey = Arc::new(self.survey(Arc::clone(&chain)));
+        Ok(Link { chain, submitter, providers, survey })
+    }
+
+    fn survey(&self, chain: Arc<dyn PosChain>) -> Survey {
+        Survey {
+            subjects: self.subjects().collect(),
+            chain,
+            account: self.account.clone(),
+            endpoint: self.plan.endpoint.clone(),
+            request_timeout: self.plan.settings.request_timeout,
+            board: self.shared.board.clone(),
+        }
     }
 
     fn assemble(
@@ -216,6 +245,7 @@ impl ChainSeat {
         let shared = self.shared.clone();
         let key = subject.finality_provider;
         let health = shared.health.check(&self.check_name(&key));
+        let meters = shared.meters.provider(&subject);
         let provider = Provider {
             subject,
             signer: shared.signer,
@@ -225,7 +255,7 @@ impl ChainSeat {
             records: shared.records,
             settings: self.plan.settings,
             board: shared.board,
-            meters: shared.meters,
+            meters,
             health,
             clock: shared.clock,
             entropy: shared.entropy,

@@ -1,101 +1,140 @@
-//! Prometheus metrics, under the names operators know where those were true, with one series per provider.
+//! Prometheus metrics: under the names operators know from the Go daemon where those are true, with one series for
+//! each provider on each chain.
+//!
+//! What is a state comes from the [`Board`] at the moment of the scrape, so that `/metrics` and `/status` never tell
+//! two things; what happens is counted when it happens. A value that is not known has no series. No label ever holds a
+//! height: the number of series depends on the configuration alone.
 
-use crate::machine::{planner::Planner, voter::Voter};
-use btc_staking_daemon::metrics::{CounterBy, GaugeBy, Label, Metrics, MetricsError};
-use btc_staking_protocol::{height::PosHeight, keys::FinalityProviderPublicKey};
+mod gauges;
 
-/// Most providers told apart in one process.
-const MAX_PROVIDERS: usize = 1_000;
+use crate::{machine::reason::Reason, status::Board};
+use btc_staking_daemon::{
+    clock::Clock,
+    metrics::{
+        CounterBy, FractionBy, GaugeBy, Histogram, HistogramBy, IntCounter, Label, Labels, Metrics,
+        MetricsError,
+    },
+};
+use btc_staking_eots_manager::records::Subject;
+
+use std::{sync::Arc, time::Duration};
+
+/// Most keys, chains and nodes told apart in one process.
+const MAX_KEYS: usize = 1_000;
+const MAX_CHAINS: usize = 100;
+const MAX_NODES: usize = 100;
+
+/// From a block seen to its vote handed to a node, in seconds. A vote counts for liveness for three blocks.
+const LATENCY: &[f64] = &[0.01, 0.025, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 2.0, 5.0, 10.0, 30.0];
 
 /// The daemon's metrics. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Meters {
-    tip: GaugeBy,
-    voting: GaugeBy,
-    last_voted: GaugeBy,
-    queued: GaugeBy,
-    runway: GaugeBy,
-    last_committed: GaugeBy,
-    voted: CounterBy,
-    powerless: CounterBy,
-    failed_votes: CounterBy,
-    refused_double_signs: CounterBy,
-    commitments: CounterBy,
-    failed_commitments: CounterBy,
+    counts: [CounterBy<2>; COUNTS.len()],
+    latency: HistogramBy<2>,
 }
 
+/// What is counted of one provider on one chain. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ProviderMeters {
+    counts: [IntCounter; COUNTS.len()],
+    latency: Histogram,
+}
+
+/// Something that is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Count {
+    Voted,
+    Powerless,
+    FailedVotes,
+    RefusedDoubleSigns,
+    Randomness,
+    FailedRandomness,
+}
+
+/// Name and meaning of each count, in the order of [`Count`].
+const COUNTS: [(Count, &str, &str); 6] = [
+    (Count::Voted, "total_voted_blocks", "Votes the chain stored"),
+    (Count::Powerless, "total_blocks_without_voting_power", "Blocks without voting power"),
+    (Count::FailedVotes, "total_failed_votes", "Votes that did not get through at a try"),
+    (Count::RefusedDoubleSigns, "total_refused_double_signs", "Votes the sign records refused"),
+    (Count::Randomness, "total_committed_randomness", "Heights whose randomness was committed to"),
+    (Count::FailedRandomness, "total_failed_randomness", "Commitments that did not get through at a try"),
+];
+
 impl Meters {
-    /// Registers every metric.
+    /// Registers every metric. States are read from `board` at each scrape, ages are as of `clock`.
     ///
     /// # Errors
     /// [`MetricsError`] when they are registered already.
-    pub fn register(metrics: &Metrics) -> Result<Self, MetricsError> {
-        let label = || Label::at_most("fp_btc_pk_hex", MAX_PROVIDERS);
-        let gauge = |name, help| metrics.gauge_by(name, help, label());
-        let counter = |name, help| metrics.counter_by(name, help, label());
+    pub fn register(metrics: &Metrics, board: Board, clock: Arc<dyn Clock>) -> Result<Self, MetricsError> {
+        gauges::register(metrics, board, clock)?;
+        let counter = |(_, name, help)| metrics.counter_by(name, help, by_provider());
+        let [voted, powerless, failed_votes, refused, randomness, failed_randomness] = COUNTS.map(counter);
         Ok(Self {
-            tip: gauge("chain_tip_height", "Latest block of the chain as the node reports it")?,
-            voting: gauge(
-                "voting",
-                "1 while votes go out as blocks come in, 0 while there is a reason why not",
+            counts: [voted?, powerless?, failed_votes?, refused?, randomness?, failed_randomness?],
+            latency: metrics.histogram_by(
+                "vote_latency_seconds",
+                "From a block seen to its vote handed to a node",
+                LATENCY,
+                by_provider(),
             )?,
-            last_voted: gauge("last_voted_height", "Highest height voted on")?,
-            queued: gauge("queued_heights", "Heights waiting to be voted on or settled")?,
-            runway: gauge("randomness_runway_blocks", "Blocks ahead for which randomness is committed")?,
-            last_committed: gauge(
-                "last_committed_randomness_height",
-                "Last height with committed randomness",
-            )?,
-            voted: counter("total_voted_blocks", "Votes the chain stored")?,
-            powerless: counter("total_blocks_without_voting_power", "Blocks without voting power")?,
-            failed_votes: counter("total_failed_votes", "Votes that did not get through at a try")?,
-            refused_double_signs: counter("total_refused_double_signs", "Votes the sign records refused")?,
-            commitments: counter("total_committed_randomness", "Heights whose randomness was committed to")?,
-            failed_commitments: counter("total_failed_randomness", "Commitments that did not get through")?,
         })
     }
 
-    pub(crate) fn show_voter(&self, key: &FinalityProviderPublicKey, voter: &Voter) {
-        let key = key.to_string();
-        self.voting.with(&key).set(i64::from(voter.reason().is_none()));
-        self.queued.with(&key).set(i64::try_from(voter.queued()).unwrap_or(i64::MAX));
-        set_height(&self.tip, &key, voter.tip());
-        set_height(&self.last_voted, &key, voter.last_voted());
-    }
-
-    pub(crate) fn show_planner(
-        &self,
-        key: &FinalityProviderPublicKey,
-        planner: &Planner,
-        committed_until: Option<PosHeight>,
-    ) {
-        let key = key.to_string();
-        self.runway.with(&key).set(i64::try_from(planner.runway().unwrap_or(0)).unwrap_or(i64::MAX));
-        set_height(&self.last_committed, &key, committed_until);
-    }
-
-    pub(crate) fn vote_stored(&self, key: &FinalityProviderPublicKey) {
-        self.voted.with(&key.to_string()).inc();
-    }
-    pub(crate) fn vote_failed(&self, key: &FinalityProviderPublicKey) {
-        self.failed_votes.with(&key.to_string()).inc();
-    }
-    pub(crate) fn double_sign_refused(&self, key: &FinalityProviderPublicKey) {
-        self.refused_double_signs.with(&key.to_string()).inc();
-    }
-    pub(crate) fn powerless(&self, key: &FinalityProviderPublicKey) {
-        self.powerless.with(&key.to_string()).inc();
-    }
-    pub(crate) fn committed(&self, key: &FinalityProviderPublicKey, heights: u64) {
-        self.commitments.with(&key.to_string()).inc_by(heights);
-    }
-    pub(crate) fn commitment_failed(&self, key: &FinalityProviderPublicKey) {
-        self.failed_commitments.with(&key.to_string()).inc();
+    /// The counts of a provider on a chain. All of them are there from now on, at zero.
+    pub fn provider(&self, subject: &Subject) -> ProviderMeters {
+        let key = subject.finality_provider.to_string();
+        let labels = [key.as_str(), subject.chain_id.as_str()];
+        ProviderMeters {
+            counts: self.counts.each_ref().map(|family| family.of(labels)),
+            latency: self.latency.of(labels),
+        }
     }
 }
 
-fn set_height(gauge: &GaugeBy, key: &str, height: Option<PosHeight>) {
-    if let Some(height) = height {
-        gauge.with(key).set(i64::try_from(height.to_u64()).unwrap_or(i64::MAX));
+impl ProviderMeters {
+    /// The chain stored a vote.
+    pub fn vote_stored(&self) {
+        self.count(Count::Voted, 1);
+    }
+    /// A vote did not get through at a try.
+    pub fn vote_failed(&self) {
+        self.count(Count::FailedVotes, 1);
+    }
+    /// The sign records refused a vote.
+    pub fn double_sign_refused(&self) {
+        self.count(Count::RefusedDoubleSigns, 1);
+    }
+    /// The chain said of so many blocks that there is no power at them.
+    pub fn powerless(&self, blocks: u64) {
+        self.count(Count::Powerless, blocks);
+    }
+    /// The chain took a commitment to so many heights.
+    pub fn committed(&self, heights: u64) {
+        self.count(Count::Randomness, heights);
+    }
+    /// A commitment did not get through at a try.
+    pub fn commitment_failed(&self) {
+        self.count(Count::FailedRandomness, 1);
+    }
+    /// A vote was handed to a node so long after its block was seen.
+    pub fn vote_handed_over(&self, after: Duration) {
+        self.latency.observe(after.as_secs_f64());
+    }
+
+    fn count(&self, count: Count, by: u64) {
+        for ((known, ..), counter) in COUNTS.iter().zip(&self.counts) {
+            if *known == count {
+                counter.inc_by(by);
+            }
+        }
     }
 }
+
+fn by_provider() -> Labels<2> {
+    [Label::at_most("fp_btc_pk_hex", MAX_KEYS), Label::at_most("chain_id", MAX_CHAINS)].into()
+}
+
+#[cfg(test)]
+mod tests;

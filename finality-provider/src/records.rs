@@ -21,6 +21,7 @@ pub struct Records {
     store: Store,
     votes: Table<Whom, LastVote>,
     announcements: Table<Whom, Announcement>,
+    commitments: Table<Whom, u64>,
 }
 
 /// The highest vote that is known to be on chain.
@@ -45,10 +46,12 @@ impl Records {
     /// [`OpenError`], also when another process has it open.
     pub fn open(data_dir: &Path) -> Result<Self, OpenError> {
         let store = Store::open(&data_dir.join("store"), SCHEMA)?;
-        let (votes, announcements) = (store.table("last_votes"), store.table("announcements"));
-        let (votes, announcements) =
-            (votes.map_err(OpenError::Create)?, announcements.map_err(OpenError::Create)?);
-        Ok(Self { store, votes, announcements })
+        Ok(Self {
+            votes: store.table("last_votes").map_err(OpenError::Create)?,
+            announcements: store.table("announcements").map_err(OpenError::Create)?,
+            commitments: store.table("last_commitments").map_err(OpenError::Create)?,
+            store,
+        })
     }
 
     /// The transactions of an account that are on their way to a chain.
@@ -90,6 +93,22 @@ impl Records {
         self.store.commit(|batch| batch.put(&self.announcements, &whom(subject), &announcement))
     }
 
+    /// Records when the chain last took a commitment, in seconds since 1970; durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn record_commitment(&self, subject: &Subject, at: u64) -> Result<(), StoreError> {
+        self.store.commit(|batch| batch.put(&self.commitments, &whom(subject), &at))
+    }
+
+    /// When the chain last took a commitment, in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn last_commitment(&self, subject: &Subject) -> Result<Option<u64>, StoreError> {
+        self.commitments.get(&whom(subject))
+    }
+
     /// The range announced last.
     ///
     /// # Errors
@@ -121,10 +140,12 @@ mod tests {
             records.record_vote(&subject, vote(height)).unwrap();
         }
         records.record_announcement(&subject, range).unwrap();
+        records.record_commitment(&subject, 8).unwrap();
         drop(records);
         let records = Records::open(directory.path()).unwrap();
         assert_eq!(records.last_vote(&subject).unwrap(), Some(vote(5)));
         assert_eq!(records.last_announcement(&subject).unwrap(), Some(range));
+        assert_eq!(records.last_commitment(&subject).unwrap(), Some(8));
         assert_eq!(records.last_vote(&other).unwrap(), None);
     }
 }

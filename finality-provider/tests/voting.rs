@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are outside #[test] functions
 
 use btc_staking_daemon::{
-    clock::SystemClock,
+    clock::{Clock, SystemClock},
     entropy::SeededEntropy,
     health::Health,
     metrics::Metrics,
@@ -115,7 +115,10 @@ fn start(directory: &Path, chain: &ScriptedChain) -> Running {
     let (board, metrics, stop) = (Board::default(), Metrics::new("fp"), StopSource::new());
     let health = Health::new();
     board.add(&subject);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let meters = Meters::register(&metrics, board.clone(), Arc::clone(&clock)).unwrap();
     let provider = Arc::new(Provider {
+        meters: meters.provider(&subject),
         subject,
         signer: Arc::new(Local::new(Arc::new(manager))),
         guard: Guard::default(),
@@ -130,9 +133,8 @@ fn start(directory: &Path, chain: &ScriptedChain) -> Running {
             submit_timeout: Duration::from_secs(5),
         },
         board: board.clone(),
-        meters: Meters::register(&metrics).unwrap(),
         health: health.check("voting"),
-        clock: Arc::new(SystemClock::new()),
+        clock,
         entropy: Arc::new(SeededEntropy::new(1)),
     });
     let task = |stop: Stop| (Arc::clone(&provider), stop);
@@ -212,13 +214,13 @@ async fn every_block_with_power_is_voted_on_once_with_a_vote_that_verifies() {
     }
     until("all is settled", || running.status().settled_below == Some(h(161))).await;
     let status = running.status();
-    assert!(status.voting && status.last_voted_height == Some(h(160)), "{status}");
+    assert!(status.voting && status.last_voted_height == Some(h(160)), "{status:?}");
     let rendered = running.metrics.render().unwrap();
     for line in [
-        format!("fp_total_voted_blocks{{fp_btc_pk_hex=\"{}\"}} 53", key()),
-        format!("fp_total_blocks_without_voting_power{{fp_btc_pk_hex=\"{}\"}} 8", key()),
-        format!("fp_last_voted_height{{fp_btc_pk_hex=\"{}\"}} 160", key()),
-        format!("fp_voting{{fp_btc_pk_hex=\"{}\"}} 1", key()),
+        format!("fp_total_voted_blocks{{chain_id=\"bbn-1\",fp_btc_pk_hex=\"{}\"}} 53", key()),
+        format!("fp_total_blocks_without_voting_power{{chain_id=\"bbn-1\",fp_btc_pk_hex=\"{}\"}} 8", key()),
+        format!("fp_last_voted_height{{chain_id=\"bbn-1\",fp_btc_pk_hex=\"{}\"}} 160", key()),
+        format!("fp_voting{{chain_id=\"bbn-1\",fp_btc_pk_hex=\"{}\"}} 1", key()),
     ] {
         assert!(rendered.contains(&line), "{line} is not in\n{rendered}");
     }
@@ -376,7 +378,10 @@ async fn after_a_restart_nothing_voted_on_is_sent_again_and_a_fork_is_not_voted_
     until("the next block is voted on", || has_voted(&chain, 106)).await;
     until("the other is given up", || running.status().given_up_height == Some(h(105))).await;
     let rendered = running.metrics.render().unwrap();
-    assert!(rendered.contains(&format!("fp_total_refused_double_signs{{fp_btc_pk_hex=\"{}\"}} 1", key())));
+    assert!(rendered.contains(&format!(
+        "fp_total_refused_double_signs{{chain_id=\"bbn-1\",fp_btc_pk_hex=\"{}\"}} 1",
+        key()
+    )));
     running.end().await;
     let sent = votes_sent(&chain);
     assert_eq!(sent.len(), before + 1);

@@ -4,9 +4,10 @@
 //! its values from a list or is cut off after a number of different ones; everything else is counted as `other`.
 
 use prometheus::{
-    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
+    Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    core::Collector,
 };
+pub use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
 use std::{
     collections::BTreeSet,
     fmt,

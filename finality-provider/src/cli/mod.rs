@@ -18,7 +18,7 @@ mod start;
 
 use crate::{
     config::{Config, SAMPLE},
-    status::ProviderStatus,
+    status::Report,
 };
 use btc_staking_daemon::{
     cli::{self, Exit, FailWith, Failure, Output},
@@ -209,7 +209,7 @@ fn status(config: &Config, output: Output) -> Result<(), Failure> {
         println!("{answer}");
         return Ok(());
     }
-    let providers: Vec<ProviderStatus> = serde_json::from_value(answer["providers"].clone())?;
-    providers.iter().for_each(|provider| print!("{provider}"));
+    let report: Report = serde_json::from_value(answer)?;
+    print!("{report}");
     Ok(())
 }

@@ -6,12 +6,12 @@ use crate::{
     config::{ChainPlan, Config},
     meters::Meters,
     records::Records,
-    status::Board,
+    status::{Board, Report},
 };
 use axum::{Json, Router, routing::get};
 use btc_staking_daemon::{
     cli::{Exit, FailWith, Failure},
-    clock::SystemClock,
+    clock::{Clock, SystemClock},
     entropy::OsEntropy,
     health::Health,
     http,
@@ -29,7 +29,6 @@ use btc_staking_eots_manager::{
 };
 use btc_staking_pos_chain::connect::{AccountSecret, Connector};
 use btc_staking_store::OpenError;
-use serde_json::json;
 use std::{sync::Arc, time::Duration};
 
 /// How long a stopping daemon may finish what it is doing.
@@ -45,13 +44,14 @@ pub async fn start(
     let (signer, records) = open(config, passphrase)?;
     let held = signer.public_keys().await?;
     let (metrics, health, board) = (Metrics::new("fp"), Health::new(), Board::default());
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let shared = Shared {
         signer,
         records,
         board: board.clone(),
-        meters: Meters::register(&metrics)?,
+        meters: Meters::register(&metrics, board.clone(), Arc::clone(&clock))?,
         health: health.clone(),
-        clock: Arc::new(SystemClock::new()),
+        clock: Arc::clone(&clock),
         entropy: Arc::new(OsEntropy),
         connector,
     };
@@ -61,7 +61,7 @@ pub async fn start(
         let seat = Arc::new(ChainSeat::new(plan, secret, &held, shared.clone()).map_err(seat_failure)?);
         seat.spawn(&mut supervisor);
     }
-    let page = Router::new().route("/status", get(status_page(board)));
+    let page = Router::new().route("/status", get(status_page(board, clock)));
     let server = http::Server::bind(config.listen, metrics, health, page).await?;
     tracing::info!(address = %server.address(), "listening");
     supervisor.serve(server, DRAIN).await
@@ -92,6 +92,7 @@ fn open(config: &Config, passphrase: &PassphraseSource) -> Result<(Arc<dyn Signe
 
 fn status_page(
     board: Board,
-) -> impl Fn() -> std::future::Ready<Json<serde_json::Value>> + Clone + Send + Sync + 'static {
-    move || std::future::ready(Json(json!({"providers": board.providers()})))
+    clock: Arc<dyn Clock>,
+) -> impl Fn() -> std::future::Ready<Json<Report>> + Clone + Send + Sync + 'static {
+    move || std::future::ready(Json(board.report(clock.since_epoch().as_secs())))
 }

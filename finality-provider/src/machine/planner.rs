@@ -159,6 +159,11 @@ impl Planner {
         self.obstacle.as_ref()
     }
 
+    /// Last height committed to on chain.
+    pub fn committed_until(&self) -> Option<PosHeight> {
+        self.seen?.committed_until
+    }
+
     /// Blocks above the tip that are covered. `None` before the chain was read or when nothing ahead is covered.
     pub fn runway(&self) -> Option<u64> {
         let seen = self.seen?;

@@ -19,6 +19,9 @@ use std::sync::Arc;
 /// [`TaskError::Fatal`] when a record could not be made durable.
 pub async fn run_planner(provider: Arc<Provider>, mut stop: Stop) -> Result<(), TaskError> {
     let announced = provider.records.last_announcement(&provider.subject).map_err(store_failed)?;
+    if let Some(at) = provider.records.last_commitment(&provider.subject).map_err(store_failed)? {
+        provider.board.note_randomness(&provider.subject, at);
+    }
     let mut planner = Planner::new(provider.settings.plan, announced);
     let mut backoff = Backoff::new(retry_policy(&provider.settings));
     while !stop.is_stopping() {
@@ -50,12 +53,11 @@ async fn run_round(provider: &Arc<Provider>, planner: &mut Planner) -> Result<Ro
     if !provider.guard.may_sign() {
         return Ok(Round::Quiet);
     }
-    provider.meters.show_planner(key, planner, observation.committed_until);
     let mut round = Round::Quiet;
     for Action::Announce(range) in planner.on_event(Event::Observed(observation)) {
         let ending = announce(provider, range).await?;
         if ending != Ending::Accepted {
-            provider.meters.commitment_failed(key);
+            provider.meters.commitment_failed();
             tracing::warn!(finality_provider = %key, start = range.start.to_u64(), ?ending, "commitment failed");
             round = Round::Failed;
         }
@@ -106,7 +108,10 @@ async fn announce(provider: &Arc<Provider>, range: Range) -> Result<Ending, Task
     };
     Ok(match outcome {
         Some(MessageOutcome::Accepted { .. } | MessageOutcome::AlreadyDone(_)) => {
-            provider.meters.committed(&provider.subject.finality_provider, range.count);
+            provider.meters.committed(range.count);
+            let at = provider.clock.since_epoch().as_secs();
+            provider.board.note_randomness(&provider.subject, at);
+            provider.records.record_commitment(&provider.subject, at).map_err(store_failed)?;
             tracing::info!(
                 finality_provider = %provider.subject.finality_provider,
                 start = range.start.to_u64(),

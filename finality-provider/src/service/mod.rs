@@ -12,7 +12,7 @@ pub use commit::run_planner;
 pub use guard::{Finding, ForeignVote, Guard};
 pub use vote::run_voter;
 
-use crate::{machine::reason::SignerAway, meters::Meters, records::Records, status::Board};
+use crate::{machine::reason::SignerAway, meters::ProviderMeters, records::Records, status::Board};
 use btc_staking_daemon::{backoff::Policy, clock::Clock, entropy::Entropy, health::Check, tasks::TaskError};
 use btc_staking_eots_manager::{
     records::Subject,
@@ -58,7 +58,7 @@ pub struct Provider {
     /// Where it is shown what happens.
     pub board: Board,
     /// What is counted.
-    pub meters: Meters,
+    pub meters: ProviderMeters,
     /// This provider's line on the health board.
     pub health: Check,
     /// The time.

@@ -36,6 +36,9 @@ const PARAMS_ROUNDS: u32 = 100;
 /// [`TaskError::Fatal`] when a record could not be made durable.
 pub async fn run_voter(provider: Arc<Provider>, mut stop: Stop) -> Result<(), TaskError> {
     let last_vote = provider.records.last_vote(&provider.subject).map_err(store_failed)?;
+    if let Some(vote) = last_vote {
+        provider.board.note_vote(&provider.subject, vote.at);
+    }
     let voter = Voter::new(provider.settings.batch, last_vote.map(|vote| vote.height));
     let mut hints = provider.chain.block_hints();
     let mut task = VoterTask { provider, voter, params: None };
@@ -206,9 +209,8 @@ impl VoterTask {
             (question.height(), answer.unwrap_or_else(|error| Answer::Unknown(error.to_string())))
         });
         let answers: Vec<_> = stream::iter(answers).buffered(QUESTIONS_AT_ONCE).collect().await;
-        for _ in answers.iter().filter(|(_, answer)| *answer == Answer::Powerless) {
-            self.provider.meters.powerless(&self.provider.subject.finality_provider);
-        }
+        let powerless = answers.iter().filter(|(_, answer)| *answer == Answer::Powerless).count();
+        self.provider.meters.powerless(u64::try_from(powerless).unwrap_or(u64::MAX));
         answers
     }
 
@@ -276,11 +278,11 @@ impl VoterTask {
             let pos_height = height.to_u64();
             match verdict {
                 Verdict::Stored => {
-                    provider.meters.vote_stored(key);
+                    provider.meters.vote_stored();
                     tracing::info!(finality_provider = %key, pos_height, "voted");
                 }
                 Verdict::GivenUp(reason) => {
-                    provider.meters.double_sign_refused(key);
+                    provider.meters.double_sign_refused();
                     tracing::error!(finality_provider = %key, pos_height, reason, "height given up");
                 }
                 Verdict::Closed | Verdict::Void(_) => {
@@ -292,7 +294,7 @@ impl VoterTask {
                 | Verdict::SignerAway(_)
                 | Verdict::Jailed
                 | Verdict::Slashed => {
-                    provider.meters.vote_failed(key);
+                    provider.meters.vote_failed();
                     tracing::warn!(finality_provider = %key, pos_height, ?verdict, "vote did not get through");
                 }
             }
@@ -301,13 +303,13 @@ impl VoterTask {
             verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Stored).map(|(h, _)| *h).max();
         let Some(height) = highest else { return Ok(()) };
         let at = provider.clock.since_epoch().as_secs();
+        provider.board.note_vote(&provider.subject, at);
         provider.records.record_vote(&provider.subject, LastVote { height, at }).map_err(store_failed)
     }
 
     fn show(&self) {
         let provider = &self.provider;
         provider.board.show_voter(&provider.subject, &self.voter);
-        provider.meters.show_voter(&provider.subject.finality_provider, &self.voter);
         match self.voter.reason() {
             None => provider.health.ok(),
             Some(reason @ Reason::OtherSigner { .. }) => provider.health.failed(reason.to_string()),

@@ -1,0 +1,178 @@
+//! Looks, now and then, at what operators should know and no vote depends on: nodes, balance, presence, what is usable
+//! and how long a block takes.
+//!
+//! What could not be learned is shown as not known; a survey never ends and never holds up a vote.
+
+use super::{Board, NodeStatus, Presence};
+use btc_staking_daemon::tasks::{Stop, TaskError};
+use btc_staking_eots_manager::records::Subject;
+use btc_staking_pos_chain::{
+    connect::ChainEndpoint,
+    ports::{ChainError, FinalityParams, PosChain, StoredCommitment},
+    watch::NodeReport,
+};
+use btc_staking_protocol::{
+    finality::randomness::is_usable,
+    height::{Epoch, PosHeight},
+    keys::AccountAddress,
+    rate::Decimal,
+};
+use std::{future::Future, sync::Arc, time::Duration};
+
+/// Between two looks.
+pub const INTERVAL: Duration = Duration::from_secs(30);
+/// Blocks over which the pace is taken, the longer span first; a node may have pruned its end.
+const SPANS: [u64; 3] = [1_000, 100, 10];
+/// Gas of one commitment of randomness, about: what a simulation on Babylon v4 asks for, rounded up.
+const COMMITMENT_GAS: u128 = 120_000;
+
+/// What is looked at for one chain.
+pub struct Survey {
+    /// The providers on the chain.
+    pub subjects: Vec<Subject>,
+    /// The chain.
+    pub chain: Arc<dyn PosChain>,
+    /// The account that pays.
+    pub account: AccountAddress,
+    /// Where the chain is, and how it is paid.
+    pub endpoint: ChainEndpoint,
+    /// Longest wait for an answer.
+    pub request_timeout: Duration,
+    /// Where it is shown.
+    pub board: Board,
+}
+
+/// Looks until told to stop.
+///
+/// # Errors
+/// None; what cannot be learned is shown as such.
+pub async fn run_survey(survey: Arc<Survey>, interval: Duration, mut stop: Stop) -> Result<(), TaskError> {
+    while !stop.is_stopping() {
+        let looked = stop.race(survey.look()).await;
+        if looked.is_err() || stop.sleep(interval).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+impl Survey {
+    /// Looks once.
+    pub async fn look(&self) {
+        let Some(first) = self.subjects.first() else { return };
+        let tip = self.ask(self.chain.fetch_head()).await.map(|head| head.height);
+        let (nodes, balance, block_seconds) = tokio::join!(
+            self.chain.fetch_nodes(),
+            self.ask(self.chain.fetch_balance(&self.account)),
+            self.measure_pace(tip),
+        );
+        let balance = balance.map(|balance| u64::try_from(balance).unwrap_or(u64::MAX));
+        self.board.update_chain(first, |chain| {
+            chain.height = chain.height.max(tip);
+            chain.account = self.account.bech32().to_owned();
+            chain.denom.clone_from(&self.endpoint.fee_denom);
+            chain.balance = balance;
+            chain.commitments_affordable = balance.and_then(|balance| affordable(balance, &self.endpoint));
+            // A chain that stands still, or a pruned node, does not make the last pace unknown.
+            chain.block_seconds = block_seconds.or(chain.block_seconds);
+            chain.nodes_required = self.endpoint.agreement;
+            chain.nodes = nodes_of(&nodes);
+        });
+        let params = self.ask(self.chain.fetch_finality_params()).await;
+        let epoch = self.ask(self.chain.fetch_last_finalised_epoch()).await;
+        for subject in &self.subjects {
+            self.look_at(subject, params, epoch).await;
+        }
+    }
+
+    async fn look_at(&self, subject: &Subject, params: Option<FinalityParams>, epoch: Option<Epoch>) {
+        let key = &subject.finality_provider;
+        let (info, commitments) = tokio::join!(
+            self.ask(self.chain.fetch_signing_info(key)),
+            self.ask(self.chain.fetch_randomness_commitments(key)),
+        );
+        let presence = info.flatten().zip(params).map(|(info, params)| Presence {
+            window: params.signed_blocks_window,
+            missed: info.missed_blocks,
+            allowed: params.signed_blocks_window.saturating_sub(least_signed(&params)),
+            jailed_until: info.jailed_until,
+        });
+        let usable = commitments.zip(epoch).map(|(commitments, epoch)| usable(&commitments, epoch));
+        self.board.update(subject, |status| {
+            status.presence = presence;
+            status.usable_until = usable.and_then(|(until, _)| until);
+            status.commitment_lag_epochs = usable.map(|(_, lag)| lag);
+        });
+    }
+
+    /// Seconds a block took on average over the last blocks.
+    async fn measure_pace(&self, tip: Option<PosHeight>) -> Option<f64> {
+        let tip = tip?;
+        let end = self.ask(self.chain.fetch_block_time(tip)).await?;
+        for span in SPANS {
+            let Some(start) = tip.checked_sub(span).filter(|start| start.to_u64() > 0) else { continue };
+            if let Some(begin) = self.ask(self.chain.fetch_block_time(start)).await {
+                return pace(end.saturating_sub(begin), span);
+            }
+        }
+        None
+    }
+
+    /// Waits for an answer, but not for ever; why there is none is the voter's to tell.
+    async fn ask<T>(&self, answer: impl Future<Output = Result<T, ChainError>>) -> Option<T> {
+        tokio::time::timeout(self.request_timeout, answer).await.ok()?.ok()
+    }
+}
+
+fn pace(seconds: u64, blocks: u64) -> Option<f64> {
+    let (seconds, blocks) = (u32::try_from(seconds).ok()?, u32::try_from(blocks).ok()?);
+    (seconds > 0 && blocks > 0).then(|| f64::from(seconds) / f64::from(blocks))
+}
+
+/// How many commitments a balance pays for.
+pub(crate) fn affordable(balance: u64, endpoint: &ChainEndpoint) -> Option<u64> {
+    let price: Decimal = endpoint.gas_price.parse().ok()?;
+    let adjustment: Decimal = endpoint.gas_adjustment.parse().ok()?;
+    // Both are scaled by 10^18, of which half is taken off each so that the product fits.
+    let half = Decimal::ONE.scaled().isqrt();
+    let product = (price.scaled() / half).checked_mul(adjustment.scaled() / half)?;
+    let fee = product.checked_mul(COMMITMENT_GAS)?.div_ceil(Decimal::ONE.scaled());
+    u64::try_from(u128::from(balance) / fee.max(1)).ok()
+}
+
+/// Fewest blocks of the window that must be signed, rounded half to even as the chain does (`chain.md` 10.7).
+fn least_signed(params: &FinalityParams) -> u64 {
+    let one = Decimal::ONE.scaled();
+    let product =
+        u128::from(params.signed_blocks_window).saturating_mul(params.min_signed_per_window.scaled());
+    let (whole, rest) = (product / one, product % one);
+    let up = rest > one / 2 || (rest == one / 2 && whole % 2 == 1);
+    u64::try_from(whole + u128::from(up)).unwrap_or(u64::MAX)
+}
+
+/// The last height with usable randomness, and the epochs until every commitment is usable.
+fn usable(commitments: &[StoredCommitment], finalised: Epoch) -> (Option<PosHeight>, u64) {
+    let end = |c: &StoredCommitment| c.start_height.checked_add(c.count.checked_sub(1)?);
+    let until = commitments.iter().filter(|c| is_usable(c.epoch, finalised)).filter_map(end).max();
+    let lag = commitments.iter().map(|c| c.epoch.to_u64().saturating_sub(finalised.to_u64())).max();
+    (until, lag.unwrap_or(0))
+}
+
+fn nodes_of(reports: &[NodeReport]) -> Vec<NodeStatus> {
+    let told = |report: &NodeReport| {
+        report.told.as_ref().filter(|_| report.trouble.is_none()).map(|told| told.height)
+    };
+    let best = reports.iter().filter_map(told).max();
+    let node = |report: &NodeReport| {
+        let syncing =
+            report.told.as_ref().filter(|told| told.catching_up).map(|_| "still syncing".to_owned());
+        let height = report.told.as_ref().map(|told| told.height);
+        NodeStatus {
+            name: report.name.clone(),
+            height,
+            lag: best.zip(height).map(|(best, height)| best.to_u64().saturating_sub(height.to_u64())),
+            trouble: report.trouble.clone().or(syncing),
+        }
+    };
+    reports.iter().map(node).collect()
+}

@@ -3,10 +3,17 @@
 //! | signer | the keys are |
 //! |---|---|
 //! | [`Local`] | in this process |
+//! | [`Remote`] | in another process, asked over a Unix socket or mutual TLS |
 //!
 //! Safety never rests on the caller, nor on the way to the signer: a signature needs a permit of the sign records, and
 //! those are opened only where the keys are. Whatever is lost, repeated or late on the way, the same vote gets the same
 //! signature and another one the evidence.
+
+pub(crate) mod convert;
+pub mod proto;
+mod remote;
+
+pub use remote::Remote;
 
 use crate::{
     manager::{BatchAnswer, EotsManager, SigningError},
@@ -178,19 +185,13 @@ impl RefusedReason {
 
 impl From<SigningError> for SignerError {
     fn from(error: SigningError) -> Self {
-        if error.is_fatal() { Self::Fatal(Box::new(error)) } else { Self::Refused(error.into()) }
+        if error.is_fatal() { Self::Fatal(Box::new(error)) } else { Self::Refused((&error).into()) }
     }
 }
 
-impl From<NotSafe> for SignerError {
-    fn from(error: NotSafe) -> Self {
-        SigningError::from(error).into()
-    }
-}
-
-impl From<SigningError> for Refused {
-    fn from(error: SigningError) -> Self {
-        let reason = match &error {
+impl From<&SigningError> for Refused {
+    fn from(error: &SigningError) -> Self {
+        let reason = match error {
             SigningError::NotSafe(reason) => not_safe(reason),
             SigningError::UnknownKey(_) => RefusedReason::UnknownKey,
             SigningError::Tree(_) => RefusedReason::Randomness,
@@ -213,6 +214,34 @@ fn not_safe(reason: &NotSafe) -> RefusedReason {
     }
 }
 
+/// What the records of a manager say of a key on a chain.
+pub(crate) fn history(manager: &EotsManager, subject: &Subject) -> History {
+    let records = manager.records();
+    History {
+        initialised: records.has_history(subject),
+        highest: records.highest(subject),
+        low_watermark: records.watermark(subject),
+        high_watermark: records.high_watermark(subject),
+    }
+}
+
+/// Bars heights of a key that is held; records of any other key would grow without end.
+pub(crate) fn raise_watermark(
+    manager: &EotsManager,
+    subject: &Subject,
+    height: PosHeight,
+) -> Result<(), SigningError> {
+    if !manager.known_keys().contains(&subject.finality_provider) {
+        return Err(SigningError::UnknownKey(subject.finality_provider));
+    }
+    Ok(manager.records().record_watermark(subject, height)?)
+}
+
+/// The manager's answer as it is told to a caller.
+pub(crate) fn told(BatchAnswer { height, result }: BatchAnswer<SignedVote>) -> VoteAnswer {
+    BatchAnswer { height, result: result.map_err(|error| (&error).into()) }
+}
+
 fn by(holder: Option<&str>) -> String {
     holder.map(|holder| format!(": {holder}")).unwrap_or_default()
 }
@@ -227,14 +256,10 @@ impl Local {
         Self(manager)
     }
 
-    async fn run<T, E>(
+    async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&EotsManager) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, SignerError>
-    where
-        T: Send + 'static,
-        E: Into<SignerError> + Send + 'static,
-    {
+        work: impl FnOnce(&EotsManager) -> Result<T, SigningError> + Send + 'static,
+    ) -> Result<T, SignerError> {
         let manager = Arc::clone(&self.0);
         match tokio::task::spawn_blocking(move || work(&manager)).await {
             Ok(answer) => answer.map_err(Into::into),
@@ -251,20 +276,12 @@ impl Signer for Local {
     }
 
     async fn history(&self, subject: &Subject) -> Result<History, SignerError> {
-        let records = self.0.records();
-        let highest = records.highest(subject);
-        let high_watermark = records.high_watermark(subject);
-        Ok(History {
-            initialised: records.has_history(subject),
-            highest,
-            low_watermark: records.watermark(subject),
-            high_watermark,
-        })
+        Ok(history(&self.0, subject))
     }
 
     async fn raise_watermark(&self, subject: &Subject, height: PosHeight) -> Result<(), SignerError> {
         let subject = subject.clone();
-        self.run(move |manager| manager.records().record_watermark(&subject, height)).await
+        self.run(move |manager| raise_watermark(manager, &subject, height)).await
     }
 
     async fn vote_batch(
@@ -275,11 +292,7 @@ impl Signer for Local {
     ) -> Result<Vec<VoteAnswer>, SignerError> {
         let subject = subject.clone();
         let answers = self.run(move |manager| manager.vote_batch(&subject, &messages, &range)).await?;
-        let answer = |BatchAnswer { height, result }: BatchAnswer<SignedVote>| BatchAnswer {
-            height,
-            result: result.map_err(Into::into),
-        };
-        Ok(answers.into_iter().map(answer).collect())
+        Ok(answers.into_iter().map(told).collect())
     }
 
     async fn sign_commitment(

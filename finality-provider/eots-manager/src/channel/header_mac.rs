@@ -37,7 +37,8 @@ impl HeaderMac {
             | Method::SignBatchEots
             | Method::SignSchnorrSig
             | Method::UnlockKey
-            | Method::Backup => {}
+            | Method::Backup
+            | Method::Own(_) => {}
         }
         let given = metadata.get(HEADER).ok_or_else(|| unauthenticated("HMAC not provided"))?;
         let wrong = || unauthenticated("invalid HMAC");

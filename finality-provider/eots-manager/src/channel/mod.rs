@@ -133,7 +133,10 @@ impl Guard {
     pub(crate) fn origin(&self) -> Origin {
         match self {
             Self::Owner => Origin::Local,
-            Self::Authenticated(_) => Origin::Clear,
+            Self::Authenticated(authentication) => match authentication.as_ref() {
+                Authentication::Header(_) => Origin::Replayable,
+                Authentication::V2(_) => Origin::Clear,
+            },
         }
     }
 

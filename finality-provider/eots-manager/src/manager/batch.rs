@@ -22,7 +22,7 @@ use std::{num::NonZeroUsize, thread};
 const FEWEST_PER_THREAD: usize = 32;
 
 /// The answer to one vote of a batch: a signature, the same one if this vote was signed before, or why there is none.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchAnswer<T, E = SigningError> {
     /// The height of the request in the same place.
     pub height: PosHeight,

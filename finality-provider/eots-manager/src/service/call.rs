@@ -1,16 +1,17 @@
 //! A call: which method, with which request.
 
 use super::{
+    own::{OWN_SERVICE, OwnCall, OwnMethod},
     proto::{
         BackupRequest, CreateRandomnessPairListRequest, Empty, SaveEotsKeyNameRequest, SignBatchEotsRequest,
         SignEotsRequest, SignSchnorrSigRequest, UnlockKeyRequest,
     },
     refusal::Refusal,
 };
-use prost::Message;
+use prost::{DecodeError, Message};
 use tonic::Code;
 
-/// The service's full name.
+/// The established service's full name.
 pub const SERVICE: &str = "proto.EOTSManager";
 
 /// A method of the service.
@@ -34,11 +35,13 @@ pub enum Method {
     UnlockKey,
     /// A copy of the sign records.
     Backup,
+    /// What our own daemon asks.
+    Own(OwnMethod),
 }
 
 impl Method {
     /// Every method.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 16] = [
         Self::Ping,
         Self::CreateRandomnessPairList,
         Self::SignEots,
@@ -48,6 +51,13 @@ impl Method {
         Self::SaveEotsKeyName,
         Self::UnlockKey,
         Self::Backup,
+        Self::Own(OwnMethod::PublicKeys),
+        Self::Own(OwnMethod::History),
+        Self::Own(OwnMethod::RaiseWatermark),
+        Self::Own(OwnMethod::VoteBatch),
+        Self::Own(OwnMethod::SignCommitment),
+        Self::Own(OwnMethod::CheckCommitment),
+        Self::Own(OwnMethod::SignPossession),
     ];
 
     /// Its path in HTTP/2.
@@ -62,6 +72,7 @@ impl Method {
             Self::SaveEotsKeyName => "/proto.EOTSManager/SaveEOTSKeyName",
             Self::UnlockKey => "/proto.EOTSManager/UnlockKey",
             Self::Backup => "/proto.EOTSManager/Backup",
+            Self::Own(method) => method.path(),
         }
     }
 
@@ -72,7 +83,7 @@ impl Method {
     pub fn of_path(path: &str) -> Result<Self, Refusal> {
         Self::ALL.into_iter().find(|method| method.path() == path).ok_or_else(|| {
             let (service, method) = path.trim_start_matches('/').rsplit_once('/').unwrap_or((path, ""));
-            let text = if service == SERVICE {
+            let text = if [SERVICE, OWN_SERVICE].contains(&service) {
                 format!("unknown method {method} for service {service}")
             } else {
                 format!("unknown service {service}")
@@ -103,6 +114,8 @@ pub enum Call {
     UnlockKey(UnlockKeyRequest),
     /// [`Method::Backup`].
     Backup(BackupRequest),
+    /// [`Method::Own`].
+    Own(OwnCall),
 }
 
 impl Call {
@@ -121,6 +134,7 @@ impl Call {
             Method::SaveEotsKeyName => Self::SaveEotsKeyName(message(bytes)?),
             Method::UnlockKey => Self::UnlockKey(message(bytes)?),
             Method::Backup => Self::Backup(message(bytes)?),
+            Method::Own(method) => Self::Own(OwnCall::decode(method, bytes).map_err(unreadable)?),
         })
     }
 
@@ -136,11 +150,15 @@ impl Call {
             Self::SaveEotsKeyName(request) => request.encode_to_vec(),
             Self::UnlockKey(request) => request.encode_to_vec(),
             Self::Backup(request) => request.encode_to_vec(),
+            Self::Own(call) => call.to_canonical_bytes(),
         }
     }
 }
 
 fn message<M: Message + Default>(bytes: &[u8]) -> Result<M, Refusal> {
-    M::decode(bytes)
-        .map_err(|error| Refusal::new(Code::Internal, format!("grpc: error unmarshalling request: {error}")))
+    M::decode(bytes).map_err(unreadable)
+}
+
+fn unreadable(error: DecodeError) -> Refusal {
+    Refusal::new(Code::Internal, format!("grpc: error unmarshalling request: {error}"))
 }

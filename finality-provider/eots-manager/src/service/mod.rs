@@ -18,6 +18,7 @@
 
 mod backup;
 pub mod call;
+mod own;
 pub mod proto;
 mod refusal;
 mod vault;
@@ -25,6 +26,7 @@ mod votes;
 
 pub use backup::{BackupFolder, BackupRefused};
 pub use call::{Call, Method};
+pub use own::{OWN_SERVICE, OwnCall, OwnMethod};
 pub use refusal::Refusal;
 pub use vault::{Vault, VaultError};
 pub use votes::MAX_BATCH;
@@ -52,8 +54,12 @@ const MAX_NAME: usize = 256;
 pub enum Origin {
     /// A local process of the same user, over a Unix socket.
     Local,
-    /// The network, loopback included, in the clear.
+    /// Mutual TLS, with a MAC on every request.
+    Encrypted,
+    /// Loopback in the clear, with a MAC on every request.
     Clear,
+    /// Loopback in the clear, with a MAC that is good for any method and any number of times.
+    Replayable,
 }
 
 /// The service. Synchronous: a call may wait for the disk.
@@ -93,6 +99,7 @@ impl Service {
             Call::SaveEotsKeyName(request) => self.name_key(request),
             Call::UnlockKey(request) => self.unlock(request, origin),
             Call::Backup(request) => self.back_up(request),
+            Call::Own(call) => self.answer_own(call, origin),
         }
     }
 
@@ -135,9 +142,13 @@ impl Service {
     }
 
     fn unlock(&self, request: &UnlockKeyRequest, origin: Origin) -> Result<Vec<u8>, Refusal> {
-        if origin == Origin::Clear {
-            let why = "a passphrase is taken over the Unix socket only, this connection is not private";
-            return Err(Refusal::new(Code::PermissionDenied, why));
+        match origin {
+            Origin::Local | Origin::Encrypted => {}
+            Origin::Clear | Origin::Replayable => {
+                let why = "a passphrase is taken over the Unix socket or mutual TLS only, this connection is not \
+                           private";
+                return Err(Refusal::new(Code::PermissionDenied, why));
+            }
         }
         let key = any_key(&request.uid)?;
         let secret = self.vault.open(&key, &request.passphrase).map_err(Refusal::unknown)?;

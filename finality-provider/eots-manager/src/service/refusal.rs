@@ -5,9 +5,17 @@
 //! handlers refuse. Its client looks for the word FailedPrecondition and then gives the height up, so nothing that may
 //! succeed later is answered with it.
 
-use crate::{manager::SigningError, records::NotSafe};
+use crate::{
+    manager::SigningError,
+    records::NotSafe,
+    signer::{Refused, proto},
+};
+use prost::Message;
 use std::fmt;
-use tonic::{Code, Status};
+use tonic::{
+    Code, Status,
+    metadata::{MetadataMap, MetadataValue},
+};
 
 /// A call that is not answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,12 +26,14 @@ pub struct Refusal {
     pub message: String,
     /// Whether the process must stop: a record may not be durable, or the machine computes wrongly.
     pub fatal: bool,
+    /// What our own client is told beside the status.
+    pub evidence: Option<Box<Refused>>,
 }
 
 impl Refusal {
     /// A refusal of one call.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), fatal: false }
+        Self { code, message: message.into(), fatal: false, evidence: None }
     }
 
     /// What the established server answers to everything that has no code of its own.
@@ -47,7 +57,7 @@ impl From<SigningError> for Refusal {
             SigningError::Sign(_) | SigningError::Faulty(_) => Code::Internal,
         };
         let fatal = error.is_fatal();
-        Self { code, message: error.to_string(), fatal }
+        Self { code, message: error.to_string(), fatal, evidence: None }
     }
 }
 
@@ -64,6 +74,12 @@ pub fn gives_height_up(reason: &NotSafe) -> bool {
 
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
-        Self::new(refusal.code, refusal.message)
+        let Some(refused) = refusal.evidence else {
+            return Self::new(refusal.code, refusal.message);
+        };
+        let told = proto::Refused::from(refused.as_ref()).encode_to_vec();
+        let mut metadata = MetadataMap::new();
+        metadata.insert_bin(proto::REFUSED_HEADER, MetadataValue::from_bytes(&told));
+        Self::with_metadata(refusal.code, refusal.message, metadata)
     }
 }

@@ -75,7 +75,11 @@ impl Signer {
         Self { directory, uid, service, stops: Vec::new() }
     }
 
-    fn serve(&mut self, door: Door) {
+    pub fn manager(&self) -> Arc<EotsManager> {
+        Arc::clone(self.service.manager())
+    }
+
+    pub fn serve(&mut self, door: Door) {
         let stop = StopSource::new();
         let server = Arc::new(Server::new(Arc::clone(&self.service), Arc::new(SystemClock::new())));
         tokio::spawn(server.serve(door, stop.stop()));

@@ -9,7 +9,7 @@ use crate::{
     machine::reason::Reason,
     meters::Meters,
     records::Records,
-    service::{Guard, Provider, run_planner, run_voter},
+    service::{Brake, Guard, Provider, run_planner, run_voter},
     status::{
         Board,
         survey::{self, Survey, run_survey},
@@ -40,6 +40,8 @@ pub struct Shared {
     pub signer: Arc<dyn Signer>,
     /// The daemon's store.
     pub records: Records,
+    /// Stops every key when another signer is seen.
+    pub brake: Arc<Brake>,
     /// Where it is shown what happens.
     pub board: Board,
     /// What is counted.
@@ -246,10 +248,11 @@ impl ChainSeat {
         let key = subject.finality_provider;
         let health = shared.health.check(&self.check_name(&key));
         let meters = shared.meters.provider(&subject);
+        let guard = Guard::new(subject.clone(), shared.brake);
         let provider = Provider {
             subject,
             signer: shared.signer,
-            guard: Guard::default(),
+            guard,
             chain,
             submitter,
             records: shared.records,
@@ -267,7 +270,9 @@ impl ChainSeat {
         format!("voting.{}.{key}", self.plan.id)
     }
 
-    fn show(&self, reason: &Reason) {
+    fn show(&self, reason: Reason) {
+        // Another signer stops the providers of every chain, connected or not.
+        let reason = &self.shared.brake.pulled_by().map_or(reason, Reason::OtherSigner);
         for subject in self.subjects() {
             self.shared.board.show_reason(&subject, reason);
             self.shared
@@ -293,11 +298,11 @@ async fn connect(seat: Arc<ChainSeat>, mut stop: Stop) -> Result<(), TaskError> 
             }
             Err(error) if error.is_transient() => {
                 tracing::warn!(%chain_id, %error, "the chain is not reachable yet");
-                seat.show(&Reason::Unreachable(error.to_string()));
+                seat.show(Reason::Unreachable(error.to_string()));
             }
             Err(error) => {
                 tracing::error!(%chain_id, %error, "the chain cannot be used as it is configured");
-                seat.show(&Reason::ChainRefused(error.detail));
+                seat.show(Reason::ChainRefused(error.detail));
             }
         }
         let wait = backoff.next(seat.shared.entropy.next_u64().unwrap_or(0));

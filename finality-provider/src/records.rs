@@ -1,9 +1,13 @@
-//! What the daemon remembers over a restart: how far it voted, what it announced, and what is on its way to the chain.
+//! What the daemon remembers over a restart: how far it voted, what it announced, what is on its way to the chain, and
+//! whether another signer was seen.
 //!
-//! Nothing here guards against double signing; that is the sign records' work. Losing this store costs a few questions
-//! to the chain and perhaps one refused commitment.
+//! What may be signed is the sign records' to say. Losing this store costs a few questions to the chain, perhaps one
+//! refused commitment, and the memory of another signer, which is then found out a second time.
 
-use crate::{machine::planner::Range, outbox::StoredOutbox};
+use crate::{
+    machine::{planner::Range, reason::OtherSigner},
+    outbox::StoredOutbox,
+};
 use btc_staking_eots_manager::records::Subject;
 use btc_staking_protocol::{height::PosHeight, keys::AccountAddress};
 use btc_staking_store::{OpenError, Schema, Store, StoreError, Table};
@@ -22,6 +26,7 @@ pub struct Records {
     votes: Table<Whom, LastVote>,
     announcements: Table<Whom, Announcement>,
     commitments: Table<Whom, u64>,
+    other_signer: Table<(), OtherSigner>,
 }
 
 /// The highest vote that is known to be on chain.
@@ -50,6 +55,7 @@ impl Records {
             votes: store.table("last_votes").map_err(OpenError::Create)?,
             announcements: store.table("announcements").map_err(OpenError::Create)?,
             commitments: store.table("last_commitments").map_err(OpenError::Create)?,
+            other_signer: store.table("other_signer").map_err(OpenError::Create)?,
             store,
         })
     }
@@ -116,6 +122,30 @@ impl Records {
     pub fn last_announcement(&self, subject: &Subject) -> Result<Option<Range>, StoreError> {
         let announcement = self.announcements.get(&whom(subject))?;
         Ok(announcement.map(|Announcement { start, count }| Range { start, count }))
+    }
+
+    /// Records that another signer was seen, durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn record_other_signer(&self, other: &OtherSigner) -> Result<(), StoreError> {
+        self.store.commit(|batch| batch.put(&self.other_signer, &(), other))
+    }
+
+    /// Another signer that was seen, if one was and the operator did not say that it is gone.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn other_signer(&self) -> Result<Option<OtherSigner>, StoreError> {
+        self.other_signer.get(&())
+    }
+
+    /// Forgets another signer that is gone, durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn forget_other_signer(&self) -> Result<(), StoreError> {
+        self.store.commit(|batch| batch.delete(&self.other_signer, &()))
     }
 }
 

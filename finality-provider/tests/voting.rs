@@ -19,7 +19,7 @@ use btc_staking_finality_provider::{
     machine::planner::Plan,
     meters::Meters,
     records::Records,
-    service::{Guard, Provider, Settings, run_planner, run_voter},
+    service::{Brake, Guard, Provider, Settings, run_planner, run_voter},
     status::{Board, ProviderStatus},
 };
 use btc_staking_pos_chain::{
@@ -100,12 +100,17 @@ struct Running {
     board: Board,
     metrics: Metrics,
     health: Health,
+    brake: Arc<Brake>,
     stop: StopSource,
     tasks: Vec<JoinHandle<Result<(), TaskError>>>,
 }
 
 /// Starts the daemon's tasks on a data directory, creating its records if they are not there.
 fn start(directory: &Path, chain: &ScriptedChain) -> Running {
+    start_paid_by(account(), directory, chain)
+}
+
+fn start_paid_by(account: AccountAddress, directory: &Path, chain: &ScriptedChain) -> Running {
     if !directory.join("sign-records").exists() {
         SignRecords::create(directory).unwrap();
     }
@@ -115,16 +120,18 @@ fn start(directory: &Path, chain: &ScriptedChain) -> Running {
     let (board, metrics, stop) = (Board::default(), Metrics::new("fp"), StopSource::new());
     let health = Health::new();
     board.add(&subject);
+    let records = Records::open(directory).unwrap();
+    let brake = Arc::new(Brake::open(records.clone()).unwrap());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let meters = Meters::register(&metrics, board.clone(), Arc::clone(&clock)).unwrap();
     let provider = Arc::new(Provider {
         meters: meters.provider(&subject),
+        guard: Guard::new(subject.clone(), Arc::clone(&brake)),
         subject,
         signer: Arc::new(Local::new(Arc::new(manager))),
-        guard: Guard::default(),
         chain: Arc::new(chain.clone()),
-        submitter: Arc::new(chain.submitter(account())),
-        records: Records::open(directory).unwrap(),
+        submitter: Arc::new(chain.submitter(account)),
+        records,
         settings: Settings {
             plan: Plan { count: 40, lead: 30 },
             batch: 10,
@@ -141,7 +148,7 @@ fn start(directory: &Path, chain: &ScriptedChain) -> Running {
     let (voter, planner) = (task(stop.stop()), task(stop.stop()));
     let tasks =
         vec![tokio::spawn(run_voter(voter.0, voter.1)), tokio::spawn(run_planner(planner.0, planner.1))];
-    Running { board, metrics, health, stop, tasks }
+    Running { board, metrics, health, brake, stop, tasks }
 }
 
 impl Running {
@@ -388,14 +395,26 @@ async fn after_a_restart_nothing_voted_on_is_sent_again_and_a_fork_is_not_voted_
     assert!(sent.iter().all(|vote| vote.message.app_hash != [0xee; 32]));
 }
 
+/// Waits until the chain, at height 99, is watched for another signer, and makes the two blocks that end the watch.
+async fn watched(running: &Running, chain: &ScriptedChain) {
+    let shown = || running.status().reason_code;
+    until("the chain is watched", || shown().as_deref() == Some("watching")).await;
+    block_with_power(chain, 100);
+    let reads = chain.reads();
+    until("more rounds have passed", || chain.reads() > reads + 50).await;
+    assert_eq!(shown().as_deref(), Some("watching"));
+    assert!(chain.submitted().is_empty(), "nothing is signed while the chain is watched");
+    block_with_power(chain, 101);
+    until("randomness is there", || is_committed(chain)).await;
+}
+
 #[tokio::test]
 async fn with_records_older_than_the_chain_nothing_is_signed_up_to_the_chains_highest_vote() {
     let (directory, chain) = (tempfile::tempdir().unwrap(), chain());
     chain.update(|state| state.finality_providers.get_mut(&key()).unwrap().highest_voted_height = h(101));
-    let running = start_committed(directory.path(), &chain).await;
-    for height in 100..=102 {
-        block_with_power(&chain, height);
-    }
+    let running = start(directory.path(), &chain);
+    watched(&running, &chain).await;
+    block_with_power(&chain, 102);
     until("the block above is voted on", || has_voted(&chain, 102)).await;
     running.end().await;
     let sent: Vec<u64> = votes_sent(&chain).iter().map(|vote| vote.message.height.to_u64()).collect();
@@ -450,10 +469,8 @@ async fn what_a_syncing_node_says_is_not_taken_for_the_chains_highest_vote() {
         state.head.catching_up = false;
         state.finality_providers.get_mut(&key()).unwrap().highest_voted_height = h(101);
     });
-    until("randomness is there", || is_committed(&chain)).await;
-    for height in 100..=102 {
-        block_with_power(&chain, height);
-    }
+    watched(&running, &chain).await;
+    block_with_power(&chain, 102);
     until("the block above is voted on", || has_voted(&chain, 102)).await;
     running.end().await;
     let sent: Vec<u64> = votes_sent(&chain).iter().map(|vote| vote.message.height.to_u64()).collect();
@@ -461,12 +478,11 @@ async fn what_a_syncing_node_says_is_not_taken_for_the_chains_highest_vote() {
 }
 
 #[tokio::test]
-async fn a_vote_of_the_key_that_is_not_in_the_records_stops_signing_with_it() {
+async fn a_vote_of_the_key_that_is_not_in_the_records_stops_signing_until_the_operator_resumes() {
     let (directory, chain) = (tempfile::tempdir().unwrap(), chain());
     let running = start_committed(directory.path(), &chain).await;
     block_with_power(&chain, 100);
     until("it votes", || has_voted(&chain, 100) && running.status().voting).await;
-    assert!(running.health.report().alive);
     let commitments = chain.submitted().len();
     // Another signer voted, and blocks come that this one would vote on.
     chain.update(|state| {
@@ -476,21 +492,68 @@ async fn a_vote_of_the_key_that_is_not_in_the_records_stops_signing_with_it() {
             state.set_power(h(height), key(), 1_000);
         }
     });
-    until("it is noticed", || running.status().reason_code.as_deref() == Some("other_signer")).await;
-    assert!(!running.health.report().alive);
-    // For good, also when the vote is gone, new blocks come and randomness runs out.
+    let is_stopped = |running: &Running| running.status().reason_code.as_deref() == Some("other_signer");
+    until("it is noticed", || is_stopped(&running)).await;
+    assert!(!running.health.report().ready);
+    // Also when the vote is gone, new blocks come and randomness runs out; and after a restart.
     chain.update(|state| {
         state.finality_providers.get_mut(&key()).unwrap().highest_voted_height = h(100);
-        state.push_block(h(135), app_hash(135));
-        state.set_power(h(135), key(), 1_000);
+        state.push_block(h(115), app_hash(115));
+        state.set_power(h(115), key(), 1_000);
     });
-    let reads = chain.reads();
-    until("more rounds have passed", || chain.reads() > reads + 50).await;
-    assert!(!running.status().voting);
     running.end().await;
-    let sent: Vec<u64> = votes_sent(&chain).iter().map(|vote| vote.message.height.to_u64()).collect();
-    assert_eq!(sent, [100]);
-    assert_eq!(chain.submitted().len(), commitments, "no randomness is committed either");
+    let running = start(directory.path(), &chain);
+    until("it is remembered", || is_stopped(&running)).await;
+    assert!(running.status().reason.unwrap().contains("finality-provider resume"));
+    assert_eq!(chain.submitted().len(), commitments, "neither votes nor commitments");
+    // The operator says that the other signer is gone. What it voted on is not voted on again.
+    chain.update(|state| {
+        state.finality_providers.get_mut(&key()).unwrap().highest_voted_height = h(104);
+    });
+    running.brake.release().unwrap();
+    let shown = || running.status().reason_code;
+    until("the chain is watched", || shown().as_deref() == Some("watching")).await;
+    assert_eq!(chain.submitted().len(), commitments);
+    block_with_power(&chain, 116);
+    block_with_power(&chain, 117);
+    until("it votes again", || has_voted(&chain, 117)).await;
+    running.end().await;
+    let mut sent: Vec<u64> = votes_sent(&chain).iter().map(|vote| vote.message.height.to_u64()).collect();
+    sent.sort_unstable();
+    assert_eq!(sent, [100, 105, 115, 116, 117]);
+}
+
+#[tokio::test]
+async fn a_copy_that_is_started_beside_the_original_signs_nothing_and_tells_within_two_blocks() {
+    let (original, copy, chain) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), chain());
+    // A copy of an earlier day, as from a backup.
+    SignRecords::create(copy.path()).unwrap();
+    let running = start_committed(original.path(), &chain).await;
+    block_with_power(&chain, 100);
+    until("the original votes", || has_voted(&chain, 100)).await;
+    let other_account = AccountAddress::from_bytes("bbn", &[6; 20]).unwrap();
+    let second = start_paid_by(other_account.clone(), copy.path(), &chain);
+    let shown = || second.status().reason_code;
+    until("the copy watches", || shown().as_deref() == Some("watching")).await;
+    let mut height = 100;
+    while shown().as_deref() != Some("other_signer") {
+        height += 1;
+        block_with_power(&chain, height);
+        until("the original votes", || has_voted(&chain, height)).await;
+        // Two rounds of the copy at least, told by questions of either one.
+        let reads = chain.reads();
+        until("rounds have passed", || chain.reads() > reads + 50).await;
+    }
+    assert!(height <= 102, "noticed at the second foreign vote at the latest, not at height {height}");
+    second.end().await;
+    // It stays so, whatever comes.
+    let second = start_paid_by(other_account.clone(), copy.path(), &chain);
+    until("it is remembered", || second.status().reason_code.as_deref() == Some("other_signer")).await;
+    block_with_power(&chain, height + 1);
+    until("the original votes", || has_voted(&chain, height + 1)).await;
+    second.end().await;
+    running.end().await;
+    assert!(chain.submitted().iter().all(|sent| sent.account != other_account), "the copy sent nothing");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@
 //! | `start` | votes until SIGTERM |
 //! | `status` | asks the running daemon what each provider is doing |
 //! | `unjail` | ends a jailing |
+//! | `resume` | lets all keys sign again after another signer was seen |
 
 mod chain;
 mod eots;
@@ -18,6 +19,9 @@ mod start;
 
 use crate::{
     config::{Config, SAMPLE},
+    machine::reason::OtherSigner,
+    records::Records,
+    service::Brake,
     status::Report,
 };
 use btc_staking_daemon::{
@@ -103,6 +107,12 @@ enum Command {
     Start,
     /// Ask a running daemon what each provider is doing and, if it is not voting, why.
     Status,
+    /// Let all keys sign again after a vote of another signer was seen on a chain and stopped them.
+    Resume {
+        /// Your word that no other process signs with any of these keys any more. If one does, stakes will be slashed.
+        #[arg(long, required = true)]
+        i_stopped_the_other_signer: bool,
+    },
     /// End a jailing, once the jail time is over. The account must be the one that registered.
     Unjail(chain::Chosen),
 }
@@ -134,6 +144,7 @@ fn run(cli: Cli, output: Output, connector: Arc<dyn Connector>) -> Result<(), Fa
         Command::Unjail(chosen) => {
             block_on(chain::unjail(chosen, &config, &cli.passphrase, output, &*connector))
         }
+        Command::Resume { i_stopped_the_other_signer: _ } => resume(&config, output),
         Command::Status => status(&config, output),
         Command::Start => block_on(start::start(&config, plans, &cli.passphrase, connector)),
     }
@@ -201,6 +212,20 @@ fn records_failure(error: OpenError) -> Failure {
         OpenError::Io { .. } => Exit::Failure,
     };
     Failure::new(exit, error)
+}
+
+fn resume(config: &Config, output: Output) -> Result<(), Failure> {
+    let records = Records::open(&config.data_dir).map_err(start::store_failure)?;
+    let ended = Brake::open(records)?.release()?;
+    match (output, ended) {
+        (Output::Json, ended) => println!("{}", json!({"other_signer": ended})),
+        (Output::Text, None) => println!("nothing was stopped"),
+        (Output::Text, Some(OtherSigner { finality_provider, chain_id, voted, .. })) => println!(
+            "the keys may sign again; {finality_provider} was stopped for a vote on {chain_id} at height {}",
+            voted.to_u64()
+        ),
+    }
+    Ok(())
 }
 
 fn status(config: &Config, output: Output) -> Result<(), Failure> {

@@ -6,6 +6,7 @@ use crate::{
     config::{ChainPlan, Config},
     meters::Meters,
     records::Records,
+    service::Brake,
     status::{Board, Report},
 };
 use axum::{Json, Router, routing::get};
@@ -47,6 +48,7 @@ pub async fn start(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let shared = Shared {
         signer,
+        brake: Arc::new(Brake::open(records.clone())?),
         records,
         board: board.clone(),
         meters: Meters::register(&metrics, board.clone(), Arc::clone(&clock))?,
@@ -67,6 +69,11 @@ pub async fn start(
     supervisor.serve(server, DRAIN).await
 }
 
+pub fn store_failure(error: OpenError) -> Failure {
+    let exit = if matches!(error, OpenError::Locked { .. }) { Exit::Locked } else { Exit::Failure };
+    Failure::new(exit, error)
+}
+
 fn seat_failure(error: CannotSeat) -> Failure {
     let exit = match &error {
         CannotSeat::UnknownKey { .. } | CannotSeat::Account { .. } => Exit::Usage,
@@ -78,10 +85,7 @@ fn seat_failure(error: CannotSeat) -> Failure {
 /// Opens the sign records first: they are the lock that keeps a second signer out.
 fn open(config: &Config, passphrase: &PassphraseSource) -> Result<(Arc<dyn Signer>, Records), Failure> {
     let sign_records = SignRecords::open(&config.data_dir).map_err(records_failure)?;
-    let records = Records::open(&config.data_dir).map_err(|error| {
-        let exit = if matches!(error, OpenError::Locked { .. }) { Exit::Locked } else { Exit::Failure };
-        Failure::new(exit, error)
-    })?;
+    let records = Records::open(&config.data_dir).map_err(store_failure)?;
     let words = passphrase.read(Asking::Once).fail_with(Exit::Usage)?;
     let mut keys = Vec::new();
     for file in &config.eots_key_files {

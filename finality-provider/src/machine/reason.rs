@@ -1,6 +1,7 @@
 //! Why a provider is not voting, in words for operators and in stable codes for machines.
 
-use btc_staking_protocol::height::PosHeight;
+use btc_staking_protocol::{height::PosHeight, keys::FinalityProviderPublicKey};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// Why the signer signs nothing now, though it may later.
@@ -12,6 +13,16 @@ pub enum SignerAway {
     /// It refuses to work with the key at all.
     #[error("the signer refuses: {0}")]
     Refuses(String),
+    /// The chain had votes that are not in the sign records, and is watched for another signer.
+    #[error(
+        "the chain had votes of this key that are not in the sign records, as after a backup was restored: it is watched for \
+         another signer until height {} before anything is signed",
+        until.to_u64()
+    )]
+    Watching {
+        /// Height at which the watch ends.
+        until: PosHeight,
+    },
     /// Another daemon has the right to sign.
     #[error("standing by, the right to sign is with {}", .holder.as_deref().unwrap_or("another daemon"))]
     Standby {
@@ -55,19 +66,9 @@ pub enum Reason {
     /// For good.
     #[error("the finality provider is slashed, it can never vote again")]
     Slashed,
-    /// Somebody else signs with the key.
-    #[error(
-        "the chain has a vote of this key for height {} but the sign records end at height {}: another signer holds the \
-         key, so this one signs nothing more; stop one of the two, then restart this process",
-        voted.to_u64(),
-        recorded.to_u64()
-    )]
-    OtherSigner {
-        /// Highest height voted on, says the chain.
-        voted: PosHeight,
-        /// Highest height in the sign records.
-        recorded: PosHeight,
-    },
+    /// Somebody else signs with a key of this process.
+    #[error(transparent)]
+    OtherSigner(OtherSigner),
     /// The node's answers do not fit together.
     #[error(
         "the node says that this key voted for height {} although its latest block is {}: the answer is not used and the \
@@ -131,6 +132,28 @@ pub enum Reason {
     },
 }
 
+/// A vote on a chain above everything this signer recorded: somebody else signs with the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Error)]
+#[error(
+    "another signer holds key {}: chain {} has its vote for height {} but the sign records end at height {}; no key \
+     of this process signs anything on any chain until the other signer is stopped for good and you say so with \
+     `finality-provider resume --i-stopped-the-other-signer`",
+    .finality_provider,
+    .chain_id,
+    .voted.to_u64(),
+    .recorded.to_u64()
+)]
+pub struct OtherSigner {
+    /// The key.
+    pub finality_provider: FinalityProviderPublicKey,
+    /// The chain.
+    pub chain_id: String,
+    /// Highest height voted on, says the chain.
+    pub voted: PosHeight,
+    /// Highest height in the sign records.
+    pub recorded: PosHeight,
+}
+
 impl Reason {
     /// Every code, for metrics.
     pub const CODES: &'static [&'static str] = &[
@@ -141,6 +164,7 @@ impl Reason {
         "node_behind",
         "signer_unreachable",
         "signer_refuses",
+        "watching",
         "standby",
         "not_registered",
         "slashed",
@@ -166,10 +190,11 @@ impl Reason {
             Self::NodeBehind { .. } => "node_behind",
             Self::SignerAway(SignerAway::Unreachable(_)) => "signer_unreachable",
             Self::SignerAway(SignerAway::Refuses(_)) => "signer_refuses",
+            Self::SignerAway(SignerAway::Watching { .. }) => "watching",
             Self::SignerAway(SignerAway::Standby { .. }) => "standby",
             Self::NotRegistered => "not_registered",
             Self::Slashed => "slashed",
-            Self::OtherSigner { .. } => "other_signer",
+            Self::OtherSigner(_) => "other_signer",
             Self::VoteAboveTip { .. } => "vote_above_tip",
             Self::Jailed => "jailed",
             Self::NotActivated => "not_activated",

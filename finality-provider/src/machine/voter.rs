@@ -23,7 +23,7 @@
 
 use super::{
     answer::{Answer, Verdict},
-    reason::{Reason, SignerAway},
+    reason::{OtherSigner, Reason, SignerAway},
 };
 use btc_staking_pos_chain::ports::{FinalityParams, StoredCommitment};
 use btc_staking_protocol::{
@@ -93,13 +93,9 @@ pub enum Event {
         /// Its latest block.
         tip: PosHeight,
     },
-    /// The chain has a vote above the sign records that this signer did not make. The voter ends.
-    OtherSigner {
-        /// Highest height voted on, says the chain.
-        voted: PosHeight,
-        /// Highest height in the sign records.
-        recorded: PosHeight,
-    },
+    /// A chain has a vote above the sign records that this signer did not make, of this key or another one. The voter
+    /// ends; once signing may go on, a new one begins.
+    OtherSigner(OtherSigner),
     /// The round's questions were answered, or could not be.
     Answered(Vec<(PosHeight, Answer)>),
     /// Votes came to an end.
@@ -203,7 +199,7 @@ pub struct Voter {
     last_powerless: Option<PosHeight>,
     last_given_up: Option<(PosHeight, String)>,
     slashed: bool,
-    other_signer: Option<Reason>,
+    other_signer: Option<OtherSigner>,
 }
 
 impl Voter {
@@ -242,8 +238,8 @@ impl Voter {
                 self.trouble = Some(Reason::VoteAboveTip { voted, tip });
                 Vec::new()
             }
-            Event::OtherSigner { voted, recorded } => {
-                self.other_signer = Some(Reason::OtherSigner { voted, recorded });
+            Event::OtherSigner(other) => {
+                self.other_signer = Some(other);
                 Vec::new()
             }
             Event::Observed(observation) => self.on_observed(*observation),
@@ -257,11 +253,16 @@ impl Voter {
         if self.slashed {
             return Some(Reason::Slashed);
         }
-        if self.other_signer.is_some() {
-            return self.other_signer.clone();
+        if let Some(other) = &self.other_signer {
+            return Some(Reason::OtherSigner(other.clone()));
         }
         let held_up = || self.waiting().filter(|(height, _)| self.last_voted < Some(*height));
         self.trouble.clone().or_else(|| held_up().map(|(_, reason)| reason)).or_else(|| self.idle_reason())
+    }
+
+    /// Whether it ended because of another signer.
+    pub fn has_ended_for_other_signer(&self) -> bool {
+        self.other_signer.is_some()
     }
 
     /// The lowest height that waits for something, and for what. Later ones may be voted on all the same.

@@ -46,6 +46,9 @@ enum Round {
 }
 
 async fn run_round(provider: &Arc<Provider>, planner: &mut Planner) -> Result<Round, TaskError> {
+    if provider.guard.stopped_by().is_some() {
+        return Ok(Round::Quiet);
+    }
     // A node that does not answer is shown by the voter, which asks more often.
     let Ok(observation) = observe(provider).await else { return Ok(Round::Failed) };
     let Some(observation) = observation else { return Ok(Round::Quiet) };

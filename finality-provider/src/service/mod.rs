@@ -2,12 +2,14 @@
 //!
 //! Every question to the chain has a deadline, and no failure of a node or of the network ends a task: it is shown as
 //! the reason on the board and tried again after a backoff. One kind of failure stops the process: a record that could
-//! not be made durable. A vote of the key that this signer did not make ends its signing, see [`Guard`].
+//! not be made durable. A vote of a key that this signer did not make stops the signing of all keys, see [`Guard`] and [`Brake`].
 
+mod brake;
 mod commit;
 mod guard;
 mod vote;
 
+pub use brake::Brake;
 pub use commit::run_planner;
 pub use guard::{Finding, ForeignVote, Guard};
 pub use vote::run_voter;

@@ -4,7 +4,7 @@ use super::{Finding, ForeignVote, NoAnswer, Provider, retry_policy, store_failed
 use crate::{
     machine::{
         answer::{Answer, Verdict, answer, verdict},
-        reason::{Reason, SignerAway},
+        reason::SignerAway,
         voter::{Action, Ballot, Event, Observation, Question, Standing, Voter},
     },
     records::LastVote,
@@ -70,9 +70,9 @@ enum Round {
 }
 
 /// Whether a round may go on.
-#[derive(PartialEq, Eq)]
 enum Comparison {
     Done,
+    Watching,
     NotNow,
 }
 
@@ -84,6 +84,9 @@ struct VoterTask {
 
 impl VoterTask {
     async fn run_round(&mut self, stop: &Stop) -> Result<Round, TaskError> {
+        if self.is_stopped()? {
+            return Ok(Round::Done);
+        }
         let observation = match self.observe().await {
             Ok(observation) => observation,
             Err(error) => {
@@ -91,11 +94,12 @@ impl VoterTask {
                 return Ok(Round::Unreachable);
             }
         };
-        if self.compare(&observation).await? == Comparison::NotNow {
-            return Ok(Round::Unreachable);
+        match self.compare(&observation).await? {
+            Comparison::Done => {}
+            Comparison::Watching => return Ok(Round::Done),
+            Comparison::NotNow => return Ok(Round::Unreachable),
         }
-        if let Some(ForeignVote { voted, recorded }) = self.provider.guard.stopped_by() {
-            self.voter.on_event(Event::OtherSigner { voted, recorded });
+        if self.is_stopped()? {
             return Ok(Round::Done);
         }
         let mut actions: VecDeque<_> = self.voter.on_event(Event::Observed(Box::new(observation))).into();
@@ -110,6 +114,20 @@ impl VoterTask {
             actions.extend(self.voter.on_event(event));
         }
         Ok(Round::Done)
+    }
+
+    /// Whether all keys are stopped because of another signer. When that is over, a new voter begins where the old one,
+    /// and whoever voted meanwhile, got to.
+    fn is_stopped(&mut self) -> Result<bool, TaskError> {
+        if let Some(other) = self.provider.guard.stopped_by() {
+            self.voter.on_event(Event::OtherSigner(other));
+            return Ok(true);
+        }
+        if self.voter.has_ended_for_other_signer() {
+            let last_vote = self.provider.records.last_vote(&self.provider.subject).map_err(store_failed)?;
+            self.voter = Voter::new(self.provider.settings.batch, last_vote.map(|vote| vote.height));
+        }
+        Ok(false)
     }
 
     async fn observe(&mut self) -> Result<Observation, ChainError> {
@@ -182,19 +200,28 @@ impl VoterTask {
                 if let Err(none) = unless_fatal(raised)? {
                     return Ok(self.away(none.into()));
                 }
-                provider.guard.open();
-                done
+                Ok(self.watch(provider.guard.watch(tip)))
             }
-            Finding::Stopped(ForeignVote { voted, recorded }) => {
+            Finding::Watch(until) => Ok(self.watch(until)),
+            Finding::Stop(foreign) => {
                 tracing::error!(
                     finality_provider = %provider.subject.finality_provider,
-                    pos_height = voted.to_u64(),
-                    recorded = recorded.to_u64(),
-                    "another signer holds this key: the chain has a vote this signer did not make; signing is stopped"
+                    chain_id = %provider.subject.chain_id,
+                    pos_height = foreign.voted.to_u64(),
+                    recorded = foreign.recorded.to_u64(),
+                    "another signer holds this key: the chain has a vote this signer did not make; all keys are stopped"
                 );
+                // Not even a passing failure is waited out: a restart compares with the chain anew.
+                provider.guard.stop(foreign).map_err(TaskError::fatal)?;
                 done
             }
         }
+    }
+
+    /// Nothing is signed yet, in case another signer is at work.
+    fn watch(&mut self, until: PosHeight) -> Comparison {
+        self.voter.on_event(Event::SignerAway(SignerAway::Watching { until }));
+        Comparison::Watching
     }
 
     /// The signer cannot be asked: nothing goes on in this round.
@@ -312,7 +339,6 @@ impl VoterTask {
         provider.board.show_voter(&provider.subject, &self.voter);
         match self.voter.reason() {
             None => provider.health.ok(),
-            Some(reason @ Reason::OtherSigner { .. }) => provider.health.failed(reason.to_string()),
             Some(reason) => provider.health.degraded(reason.to_string()),
         }
     }

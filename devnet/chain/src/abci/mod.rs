@@ -8,7 +8,7 @@
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! use btc_staking_devnet_chain::{AbciConfig, AbciServer};
 //!
-//! let server = AbciServer::start(AbciConfig::new("/tmp/app")).await?;
+//! let server = AbciServer::start(AbciConfig::new("app")).await?;
 //! println!("proxy_app = \"tcp://{}\"", server.addr());
 //! server.stop().await;
 //! # Ok(()) }

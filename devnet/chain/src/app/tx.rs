@@ -9,7 +9,7 @@ use crate::{
         walk::{self, Misfit, Unknown},
     },
 };
-use btc_staking_babylon::proto::{Any, Timestamp};
+use btc_staking_babylon::proto::TxBody;
 use btc_staking_protocol::keys::AccountAddress;
 use cosmrs::proto::cosmos::{
     crypto::secp256k1::PubKey,
@@ -21,23 +21,6 @@ use cosmrs::proto::cosmos::{
 use prost::Message;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-
-/// `cosmos.tx.v1beta1.TxBody` with the fields of SDK 0.53, which the published definitions lack.
-#[derive(Clone, PartialEq, Message)]
-struct TxBody {
-    #[prost(message, repeated, tag = "1")]
-    messages: Vec<Any>,
-    #[prost(string, tag = "2")]
-    memo: String,
-    #[prost(uint64, tag = "3")]
-    timeout_height: u64,
-    #[prost(bool, tag = "4")]
-    unordered: bool,
-    #[prost(message, optional, tag = "5")]
-    timeout_timestamp: Option<Timestamp>,
-    #[prost(message, repeated, tag = "1023")]
-    extension_options: Vec<Any>,
-}
 
 /// A decoded transaction with the bytes its signatures cover.
 #[derive(Debug, Clone)]

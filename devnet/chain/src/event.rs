@@ -1,11 +1,11 @@
 //! Events as clients see them: a type and attributes that are plain strings.
 //!
 //! Typed events of the modules follow `wire.md` 6.1: the type is the full protobuf name, each attribute is one
-//! top-level field as JSON text, attributes are sorted by key, `msg_index` or `mode` comes last. [`json_text`] builds
-//! those texts: fields of an object keep the order they are given in, and `&`, `<`, `>` inside strings are escaped as
-//! the reference's encoder does.
+//! top-level field as JSON text, attributes are sorted by key, `msg_index` or `mode` comes last. The texts are those of
+//! the adapter's [`event`](btc_staking_babylon::convert::event), which are held to the reference's.
 
-use prost::Message;
+use btc_staking_babylon::convert::{event::encode_event, json::Object};
+use prost::{Message, Name};
 use serde_json::{Value, json};
 
 /// One ABCI event; stored with the block results as well.
@@ -32,12 +32,12 @@ impl Event {
         Self { kind: kind.to_owned(), attributes: vec![] }.with_all(attributes)
     }
 
-    /// A typed event: `fields` are the top-level fields with their JSON texts, in any order.
-    pub(crate) fn typed<const N: usize>(name: &str, mut fields: [(&str, String); N]) -> Self {
-        fields.sort_by(|a, b| a.0.cmp(b.0));
+    /// A typed event.
+    pub(crate) fn typed<E: Object + Name>(event: &E) -> Self {
+        let encoded = encode_event(event);
         let attributes =
-            fields.into_iter().map(|(key, value)| Attribute { key: key.to_owned(), value }).collect();
-        Self { kind: name.to_owned(), attributes }
+            encoded.attributes.into_iter().map(|(key, value)| Attribute { key, value }).collect();
+        Self { kind: encoded.kind, attributes }
     }
 
     /// Appends an attribute behind the others.
@@ -58,64 +58,32 @@ impl Event {
     }
 }
 
-/// JSON texts of attribute values.
-pub(crate) mod json_text {
-    use base64::{Engine, engine::general_purpose::STANDARD};
-    use serde_json::Value;
-    use std::fmt::Display;
-
-    /// A JSON string. 64-bit integers are strings as well.
-    pub(crate) fn string(text: impl Display) -> String {
-        let quoted = Value::String(text.to_string()).to_string();
-        quoted.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e")
-    }
-    /// A bare number, for 32-bit integers.
-    pub(crate) fn number(value: u32) -> String {
-        value.to_string()
-    }
-    /// Plain bytes.
-    pub(crate) fn base64(bytes: &[u8]) -> String {
-        string(STANDARD.encode(bytes))
-    }
-    /// A list of JSON texts.
-    pub(crate) fn list(items: &[String]) -> String {
-        format!("[{}]", items.join(","))
-    }
-    /// An object of JSON texts, in the given order.
-    pub(crate) fn object(fields: &[(&str, String)]) -> String {
-        let fields: Vec<String> =
-            fields.iter().map(|(key, value)| format!("{}:{value}", string(key))).collect();
-        format!("{{{}}}", fields.join(","))
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{json_text::*, *};
+    use super::*;
+    use btc_staking_babylon::proto::btcstaking::EventFinalityProviderEdited;
 
     #[test]
-    fn typed_attributes_are_sorted_json_texts() {
-        let event = Event::typed(
-            "a.B",
-            [
-                ("z", string(1)),
-                ("a", number(3)),
-                ("m", list(&[string("x")])),
-                ("h", string("<&>")),
-                ("o", object(&[("b", string("q\"")), ("a", base64(&[1]))])),
-            ],
-        )
-        .with("msg_index", 0);
+    fn typed_attributes_are_sorted_json_texts_and_what_is_appended_comes_last() {
+        let edited = EventFinalityProviderEdited {
+            btc_pk_hex: "aa".into(),
+            moniker: "<&>\u{2028}\"".into(),
+            ..Default::default()
+        };
+        let event = Event::typed(&edited).with("msg_index", 0);
+        assert_eq!(event.kind, "babylon.btcstaking.v1.EventFinalityProviderEdited");
         let seen: Vec<(&str, &str)> =
             event.attributes.iter().map(|a| (a.key.as_str(), a.value.as_str())).collect();
         assert_eq!(
             seen,
             [
-                ("a", "3"),
-                ("h", "\"\\u003c\\u0026\\u003e\""),
-                ("m", "[\"x\"]"),
-                ("o", "{\"b\":\"q\\\"\",\"a\":\"AQ==\"}"),
-                ("z", "\"1\""),
+                ("btc_pk_hex", r#""aa""#),
+                ("commission", r#""""#),
+                ("details", r#""""#),
+                ("identity", r#""""#),
+                ("moniker", r#""\u003c\u0026\u003e\u2028\"""#),
+                ("security_contact", r#""""#),
+                ("website", r#""""#),
                 ("msg_index", "0")
             ]
         );

@@ -57,17 +57,6 @@ impl BlockTime {
     pub(crate) fn from_proto(time: &Timestamp) -> Self {
         Self { seconds: time.seconds, nanos: u32::try_from(time.nanos).unwrap_or(0) }
     }
-    /// RFC 3339 in UTC, with 0, 3, 6 or 9 digits of a second.
-    pub(crate) fn to_rfc3339(self) -> String {
-        let whole = tendermint::Time::from_unix_timestamp(self.seconds, 0);
-        let whole = whole.unwrap_or_else(|_| tendermint::Time::unix_epoch()).to_rfc3339();
-        let digits = format!("{:09}", self.nanos);
-        let fraction = match digits.trim_end_matches('0').len() {
-            0 => String::new(),
-            used => format!(".{}", &digits[..used.div_ceil(3) * 3]),
-        };
-        format!("{}{fraction}Z", whole.trim_end_matches('Z'))
-    }
     /// The time `nanos` later, for less than a second.
     pub(crate) fn plus_nanos(self, nanos: i64) -> Self {
         const SECOND: i64 = 1_000_000_000;
@@ -145,21 +134,4 @@ impl<'c, 'p> Ctx<'c, 'p> {
 /// Parses an account of this chain.
 pub(crate) fn parse_account(text: &str) -> Result<AccountAddress, Failure> {
     text.parse::<AccountAddress>().and_then(|account| account.require_prefix(PREFIX)).map_err(plain)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::BlockTime;
-
-    #[test]
-    fn times_have_as_many_digits_as_they_need_in_threes() {
-        for (nanos, text) in [
-            (0, "2027-01-15T08:00:00Z"),
-            (5, "2027-01-15T08:00:00.000000005Z"),
-            (120_000_000, "2027-01-15T08:00:00.120Z"),
-            (1_000, "2027-01-15T08:00:00.000001Z"),
-        ] {
-            assert_eq!(BlockTime { seconds: 1_800_000_000, nanos }.to_rfc3339(), text);
-        }
-    }
 }

@@ -25,11 +25,13 @@ use super::{
 };
 use crate::{
     error::{Broken, Failure},
-    event::{Event, json_text},
+    event::Event,
     genesis::Genesis,
     state::{Order, State, Table},
 };
-use btc_staking_babylon::proto::epoching::{Epoch as EpochRecord, ExecuteGas};
+use btc_staking_babylon::proto::epoching::{
+    Epoch as EpochRecord, EventBeginEpoch, EventEndEpoch, ExecuteGas,
+};
 use btc_staking_protocol::height::{Epoch, PosHeight};
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -159,7 +161,7 @@ pub(crate) fn begin_block(ctx: &mut Ctx<'_, '_>) -> Result<(), Failure> {
     };
     let number = Epoch::new(next.epoch_number);
     EPOCHS.put(ctx.state, &number, &next)?;
-    ctx.emit(epoch_event("EventBeginEpoch", number));
+    ctx.emit(Event::typed(&EventBeginEpoch { epoch_number: number.to_u64() }));
     Ok(())
 }
 
@@ -174,7 +176,7 @@ pub(crate) fn end_block(ctx: &mut Ctx<'_, '_>) -> Result<(), Failure> {
     EPOCHS.put(ctx.state, &epoch, &record)?;
     let tip = light_client::tip_height(ctx.state)?;
     TIP_AT_END.put(ctx.state, &epoch, &tip.to_u32())?;
-    ctx.emit(epoch_event("EventEndEpoch", epoch));
+    ctx.emit(Event::typed(&EventEndEpoch { epoch_number: epoch.to_u64() }));
     Ok(())
 }
 
@@ -208,10 +210,6 @@ pub(crate) fn found(state: &mut State<'_>, tips: &[u32], time: BlockTime) -> Res
         last = epoch;
     }
     LAST_FINALISED.put(state, &(), &last)
-}
-
-fn epoch_event(name: &str, epoch: Epoch) -> Event {
-    Event::typed(&format!("babylon.epoching.v1.{name}"), [("epoch_number", json_text::string(epoch))])
 }
 
 fn corrupt(reason: impl ToString) -> Broken {

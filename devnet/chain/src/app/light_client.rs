@@ -9,12 +9,14 @@ pub(crate) mod queries;
 use super::context::{Ctx, parse_account};
 use crate::{
     error::{Broken, Failure, lightclient as err, plain, with_sources},
-    event::{Event, json_text},
+    event::Event,
     genesis::Genesis,
     state::{Order, State, Table},
 };
 use bitcoin::{BlockHash, Work, block::Header, consensus, hashes::Hash};
-use btc_staking_babylon::proto::btclightclient::MsgInsertHeaders;
+use btc_staking_babylon::proto::btclightclient::{
+    BTCHeaderInfo, EventBTCHeaderInserted, EventBTCRollBack, EventBTCRollForward, MsgInsertHeaders,
+};
 use btc_staking_protocol::{
     headers::{ChainedHeader, HeadersRefused, Insertion, MainChain, Rollback, chain, check_insertion},
     height::{BtcDepth, BtcHeight},
@@ -176,20 +178,15 @@ fn refusal(refused: &HeadersRefused) -> Failure {
 fn apply(ctx: &mut Ctx<'_, '_>, insertion: &Insertion) -> Result<(), Failure> {
     if let Some(rollback) = insertion.rollback() {
         roll_back(ctx.state, rollback)?;
-        ctx.emit(Event::typed(
-            "babylon.btclightclient.v1.EventBTCRollBack",
-            [
-                ("header", header_json(&rollback.fork_parent)),
-                ("rollback_from", header_json(&rollback.previous_tip)),
-            ],
-        ));
+        ctx.emit(Event::typed(&EventBTCRollBack {
+            header: Some(header_info(&rollback.fork_parent)),
+            rollback_from: Some(header_info(&rollback.previous_tip)),
+        }));
     }
     for header in insertion.headers() {
         append(ctx.state, header)?;
-        for name in ["EventBTCHeaderInserted", "EventBTCRollForward"] {
-            let name = format!("babylon.btclightclient.v1.{name}");
-            ctx.emit(Event::typed(&name, [("header", header_json(header))]));
-        }
+        ctx.emit(Event::typed(&EventBTCHeaderInserted { header: Some(header_info(header)) }));
+        ctx.emit(Event::typed(&EventBTCRollForward { header: Some(header_info(header)) }));
     }
     Ok(())
 }
@@ -255,14 +252,14 @@ impl HeaderRecord {
     }
 }
 
-/// The JSON text of a header in events: fields in proto order.
-fn header_json(header: &ChainedHeader) -> String {
-    json_text::object(&[
-        ("header", json_text::string(consensus::encode::serialize_hex(&header.header))),
-        ("hash", json_text::string(header.hash)),
-        ("height", json_text::number(header.height.to_u32())),
-        ("work", json_text::string(header.work)),
-    ])
+/// A header as events and genesis show it.
+fn header_info(header: &ChainedHeader) -> BTCHeaderInfo {
+    BTCHeaderInfo {
+        header: consensus::serialize(&header.header),
+        hash: hash_bytes(&header.hash),
+        height: header.height.to_u32(),
+        work: header.work.to_string().into_bytes(),
+    }
 }
 
 /// Bytes of a hash in internal order.

@@ -10,7 +10,7 @@ pub(crate) mod queries;
 use super::{
     auth::bech32,
     bank::{self, COSTAKING, DISTRIBUTION, FEE_COLLECTOR, coin_text},
-    context::{Ctx, DENOM},
+    context::Ctx,
     incentive::{
         portion::portion_of,
         power::{Moved, stakers_now},
@@ -19,14 +19,14 @@ use super::{
 };
 use crate::{
     error::{Broken, Failure},
-    event::{
-        Event,
-        json_text::{list, object, string},
-    },
+    event::Event,
     genesis::Genesis,
     state::{State, Table},
 };
-use btc_staking_babylon::{convert::decimal::encode_decimal, proto::costaking::Params};
+use btc_staking_babylon::{
+    convert::decimal::encode_decimal,
+    proto::costaking::{EventCostakersAddRewards, Params},
+};
 use prost::Message;
 
 const PARAMS: Table<(), Params> = Table::new("cp");
@@ -100,23 +100,14 @@ pub(crate) fn begin_block(ctx: &mut Ctx<'_, '_>) -> Result<(), Failure> {
 
 fn add_rewards(ctx: &mut Ctx<'_, '_>, amount: u64) -> Result<(), Failure> {
     let mut period = current(ctx.state)?;
-    ctx.emit(Event::typed(
-        "babylon.costaking.v1.EventCostakersAddRewards",
-        [
-            ("add_rewards", coins_json(&amount.to_string())),
-            ("current_rewards", coins_json(&period.scaled_rewards())),
-            ("current_period", string(period.number)),
-            ("current_total_score", string(0)),
-        ],
-    ));
+    ctx.emit(Event::typed(&EventCostakersAddRewards {
+        add_rewards: bank::coins(amount),
+        current_rewards: bank::coins_of(period.scaled_rewards()),
+        current_period: period.number,
+        current_total_score: b"0".to_vec(),
+    }));
     period.rewards = period.rewards.saturating_add(amount);
     CURRENT.put(ctx.state, &(), &period)
-}
-
-fn coins_json(amount: &str) -> String {
-    let coins = bank::coins_of(amount.to_owned());
-    let coin = |amount| object(&[("denom", string(DENOM)), ("amount", string(amount))]);
-    list(&coins.iter().map(|c| coin(&c.amount)).collect::<Vec<_>>())
 }
 
 impl Period {
@@ -211,7 +202,5 @@ mod tests {
     fn rewards_are_shown_scaled() {
         assert_eq!(Period { number: 1, rewards: 0 }.scaled_rewards(), "0");
         assert_eq!(Period { number: 1, rewards: 7 }.scaled_rewards(), "700000000000000000000");
-        assert_eq!(coins_json("0"), "[]");
-        assert_eq!(coins_json("12"), r#"[{"denom":"ubbn","amount":"12"}]"#);
     }
 }

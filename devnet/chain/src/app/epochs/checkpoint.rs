@@ -5,20 +5,16 @@
 
 use super::{LAST_FINALISED, TIP_AT_END, corrupt, last_finalised, params, submission, validator};
 use crate::{
-    app::{
-        context::{BlockTime, Ctx},
-        light_client,
-        staking::records::TIP_AT,
-    },
+    app::{context::Ctx, light_client, staking::records::TIP_AT},
     error::Failure,
-    event::{
-        Event,
-        json_text::{base64, list, object, string},
-    },
+    event::Event,
     state::{Order, State, Table},
 };
 use btc_staking_babylon::proto::{
-    checkpointing::{CheckpointStateUpdate, CheckpointStatus, RawCheckpoint, RawCheckpointWithMeta},
+    checkpointing::{
+        CheckpointStateUpdate, CheckpointStatus, EventCheckpointConfirmed, EventCheckpointFinalized,
+        EventCheckpointSealed, RawCheckpoint, RawCheckpointWithMeta,
+    },
     epoching::Epoch as EpochRecord,
 };
 use btc_staking_protocol::height::Epoch;
@@ -64,7 +60,7 @@ pub(super) fn seal(ctx: &mut Ctx<'_, '_>, epoch: Epoch, record: &EpochRecord) ->
     CHECKPOINTS.put(ctx.state, &epoch, &checkpoint)?;
     // The reference notes this after it stored the record, so that only the event tells.
     note(ctx, &mut checkpoint, CheckpointStatus::Sealed);
-    ctx.emit(event("EventCheckpointSealed", &checkpoint)?);
+    ctx.emit(Event::typed(&EventCheckpointSealed { checkpoint: Some(checkpoint) }));
     Ok(())
 }
 
@@ -107,12 +103,12 @@ pub(super) fn advance(
     ctx: &mut Ctx<'_, '_>,
     epoch: Epoch,
     to: CheckpointStatus,
-    name: &str,
+    announce: impl FnOnce(Option<RawCheckpointWithMeta>) -> Event,
 ) -> Result<(), Failure> {
     let mut checkpoint = find(ctx.state, epoch)?.ok_or_else(|| corrupt("checkpoint is missing"))?;
     note(ctx, &mut checkpoint, to);
     CHECKPOINTS.put(ctx.state, &epoch, &checkpoint)?;
-    ctx.emit(event(name, &checkpoint)?);
+    ctx.emit(announce(Some(checkpoint)));
     Ok(())
 }
 
@@ -137,13 +133,15 @@ fn evaluate_one(ctx: &mut Ctx<'_, '_>, epoch: Epoch, tip: u32) -> Result<(), Fai
     let mut now = status(&checkpoint)?;
     if now < CheckpointStatus::Confirmed && depth >= params.confirmation_depth {
         now = CheckpointStatus::Confirmed;
-        advance(ctx, epoch, now, "EventCheckpointConfirmed")?;
+        advance(ctx, epoch, now, |checkpoint| Event::typed(&EventCheckpointConfirmed { checkpoint }))?;
         report(ctx, &checkpoint, ended_at)?;
     }
     let next = last_finalised(ctx.state)?.to_u64().saturating_add(1);
     let final_now = now == CheckpointStatus::Confirmed && depth >= params.finalization_timeout;
     if final_now && epoch.to_u64() == next {
-        advance(ctx, epoch, CheckpointStatus::Finalized, "EventCheckpointFinalized")?;
+        advance(ctx, epoch, CheckpointStatus::Finalized, |checkpoint| {
+            Event::typed(&EventCheckpointFinalized { checkpoint })
+        })?;
         LAST_FINALISED.put(ctx.state, &(), &next)?;
     }
     Ok(())
@@ -176,38 +174,4 @@ pub(super) const fn status_name(status: CheckpointStatus) -> &'static str {
         CheckpointStatus::Confirmed => "CKPT_STATUS_CONFIRMED",
         CheckpointStatus::Finalized => "CKPT_STATUS_FINALIZED",
     }
-}
-
-fn event(name: &str, checkpoint: &RawCheckpointWithMeta) -> Result<Event, Failure> {
-    let name = format!("babylon.checkpointing.v1.{name}");
-    Ok(Event::typed(&name, [("checkpoint", json(checkpoint)?)]))
-}
-
-/// The JSON text of a checkpoint in events: fields in proto order.
-fn json(checkpoint: &RawCheckpointWithMeta) -> Result<String, Failure> {
-    let raw = raw(checkpoint)?;
-    let ckpt = object(&[
-        ("epoch_num", string(raw.epoch_num)),
-        ("block_hash", base64(&raw.block_hash)),
-        ("bitmap", base64(&raw.bitmap)),
-        ("bls_multi_sig", base64(&raw.bls_multi_sig)),
-    ]);
-    let updates = checkpoint.lifecycle.iter().map(update_json).collect::<Result<Vec<_>, _>>()?;
-    Ok(object(&[
-        ("ckpt", ckpt),
-        ("status", string(status_name(status(checkpoint)?))),
-        ("bls_aggr_pk", base64(&checkpoint.bls_aggr_pk)),
-        ("power_sum", string(checkpoint.power_sum)),
-        ("lifecycle", list(&updates)),
-    ]))
-}
-
-fn update_json(update: &CheckpointStateUpdate) -> Result<String, Failure> {
-    let state = CheckpointStatus::try_from(update.state).map_err(corrupt)?;
-    let time = update.block_time.as_ref().map_or(BlockTime::EPOCH, BlockTime::from_proto);
-    Ok(object(&[
-        ("state", string(status_name(state))),
-        ("block_height", string(update.block_height)),
-        ("block_time", string(time.to_rfc3339())),
-    ]))
 }

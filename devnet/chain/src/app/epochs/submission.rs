@@ -11,6 +11,7 @@ use crate::{
         light_client,
     },
     error::{Failure, btccheckpoint as err, checkpointing, with_sources},
+    event::Event,
     state::{Order, State, Table},
 };
 use bitcoin::{BlockHash, Transaction, block::Header, consensus, hashes::Hash};
@@ -19,7 +20,10 @@ use btc_staking_babylon::proto::{
         BTCSpvProof, CheckpointAddresses, EpochData, MsgInsertBTCSpvProof, SubmissionData, SubmissionKey,
         TransactionInfo, TransactionKey,
     },
-    checkpointing::{CheckpointStatus, RawCheckpoint, RawCheckpointWithMeta},
+    checkpointing::{
+        CheckpointStatus, EventCheckpointForgotten, EventCheckpointSubmitted, RawCheckpoint,
+        RawCheckpointWithMeta,
+    },
 };
 use btc_staking_protocol::{
     headers::chain,
@@ -183,7 +187,9 @@ fn store(
     let epoch = Epoch::new(submission.payload.epoch);
     let mut data = EPOCH_DATA.get(ctx.state, &epoch)?.unwrap_or_default();
     if data.keys.is_empty() && status == CheckpointStatus::Sealed {
-        checkpoint::advance(ctx, epoch, CheckpointStatus::Submitted, "EventCheckpointSubmitted")?;
+        checkpoint::advance(ctx, epoch, CheckpointStatus::Submitted, |checkpoint| {
+            Event::typed(&EventCheckpointSubmitted { checkpoint })
+        })?;
     }
     let infos = submission.key.key.iter().zip(&msg.proofs).map(|(key, proof)| TransactionInfo {
         key: Some(key.clone()),
@@ -308,5 +314,7 @@ fn seal_again(ctx: &mut Ctx<'_, '_>, epoch: Epoch, data: &EpochData) -> Result<(
         return Ok(());
     }
     checkpoint::REPORTED_AT.delete(ctx.state, &checkpoint::hash(checkpoint::raw(&found)?))?;
-    checkpoint::advance(ctx, epoch, CheckpointStatus::Sealed, "EventCheckpointForgotten")
+    checkpoint::advance(ctx, epoch, CheckpointStatus::Sealed, |checkpoint| {
+        Event::typed(&EventCheckpointForgotten { checkpoint })
+    })
 }

@@ -165,7 +165,7 @@ fn slash(ctx: &mut Ctx<'_, '_>, vote: &SignedVote, evidence: &Evidence) -> Resul
     let record = complete_record(evidence);
     store_evidence(ctx, vote, &record)?;
     staking_provider::slash(ctx, &vote.finality_provider)?;
-    ctx.emit(events::slashed(&record));
+    ctx.emit(events::slashed(record));
     Ok(())
 }
 

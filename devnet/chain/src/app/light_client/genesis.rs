@@ -1,9 +1,9 @@
 //! The light client's state as a genesis.
 
-use super::{ALLOW_LIST, AllowList, HEADERS, HeaderRecord, LargestReorg, REORG, append};
+use super::{ALLOW_LIST, AllowList, HEADERS, HeaderRecord, LargestReorg, REORG, append, header_info};
 use crate::{
     app::restore::{NotImported, required, wrong},
-    error::{Broken, Failure},
+    error::Failure,
     genesis::InvalidGenesis,
     state::{Order, State},
 };
@@ -22,19 +22,9 @@ pub(crate) fn export(state: &State<'_>) -> Result<GenesisState, Failure> {
     let mut btc_headers = vec![];
     for entry in HEADERS.scan(state, Order::Ascending) {
         let (height, record) = entry?;
-        btc_headers.push(info(&record, height)?);
+        btc_headers.push(header_info(&record.chained(height)?));
     }
     Ok(GenesisState { params: Some(Params { insert_headers_allow_list: reporters }), btc_headers })
-}
-
-fn info(record: &HeaderRecord, height: BtcHeight) -> Result<BTCHeaderInfo, Broken> {
-    let header = record.chained(height)?;
-    Ok(BTCHeaderInfo {
-        header: record.header.clone(),
-        hash: header.hash.to_byte_array().to_vec(),
-        height: height.to_u32(),
-        work: header.work.to_string().into_bytes(),
-    })
 }
 
 /// The first header must be at a retarget height; the others link, with the work they add. Their own targets were checked
@@ -103,8 +93,8 @@ pub(crate) fn export_reorg(state: &State<'_>) -> Result<Option<LargestBtcReOrg>,
     let Some(reorg) = REORG.get(state, &())? else { return Ok(None) };
     Ok(Some(LargestBtcReOrg {
         block_diff: reorg.depth,
-        rollback_from: Some(info(&reorg.from, BtcHeight::new(reorg.from_height))?),
-        rollback_to: Some(info(&reorg.to, BtcHeight::new(reorg.to_height))?),
+        rollback_from: Some(header_info(&reorg.from.chained(BtcHeight::new(reorg.from_height))?)),
+        rollback_to: Some(header_info(&reorg.to.chained(BtcHeight::new(reorg.to_height))?)),
     }))
 }
 

@@ -15,80 +15,72 @@ use btc_staking_babylon::proto::{PageRequest, PageResponse};
 
 const DEFAULT_LIMIT: u64 = 100;
 
-/// Returns the entries under `part` that `keep` turns into items, one page of them.
-pub(crate) fn page<K, V, P, T>(
-    state: &State<'_>,
-    table: &Table<K, V>,
-    part: &P,
-    request: Option<PageRequest>,
-    mut keep: impl FnMut(K, V) -> Result<Option<T>, Failure>,
-) -> Result<(Vec<T>, PageResponse), Failure>
-where
-    K: TableKey,
-    V: Record,
-    P: TableKey,
-{
-    let request = Plan::new(request)?;
-    let mut items = vec![];
-    let mut answer = PageResponse::default();
-    let mut hits = 0u64;
-    for entry in table.scan_raw(state, part, &request.key, request.order) {
-        let (suffix, key, record) = entry?;
-        let full = hits >= request.end;
-        if full && !request.filter_beyond {
-            answer.next_key = suffix;
-            break;
-        }
-        let Some(item) = keep(key, record)? else { continue };
-        if hits >= request.offset && !full {
-            items.push(item);
-        }
-        hits = hits.saturating_add(1);
-        if hits == request.end.saturating_add(1) {
-            answer.next_key = suffix;
-            if !request.count_total {
+impl<K: TableKey, V: Record> Table<K, V> {
+    /// Returns the entries under `part` that `keep` turns into items, one page of them.
+    pub(crate) fn page<T>(
+        &self,
+        state: &State<'_>,
+        part: &impl TableKey,
+        request: Option<PageRequest>,
+        mut keep: impl FnMut(K, V) -> Result<Option<T>, Failure>,
+    ) -> Result<(Vec<T>, PageResponse), Failure> {
+        let request = Plan::new(request)?;
+        let mut items = vec![];
+        let mut answer = PageResponse::default();
+        let mut hits = 0u64;
+        for entry in self.scan_raw(state, part, &request.key, request.order) {
+            let (suffix, key, record) = entry?;
+            let full = hits >= request.end;
+            if full && !request.filter_beyond {
+                answer.next_key = suffix;
                 break;
             }
+            let Some(item) = keep(key, record)? else { continue };
+            if hits >= request.offset && !full {
+                items.push(item);
+            }
+            hits = hits.saturating_add(1);
+            if hits == request.end.saturating_add(1) {
+                answer.next_key = suffix;
+                if !request.count_total {
+                    break;
+                }
+            }
         }
+        if request.count_total {
+            answer.total = hits;
+        }
+        Ok((items, answer))
     }
-    if request.count_total {
-        answer.total = hits;
-    }
-    Ok((items, answer))
-}
 
-/// Returns one page of the entries under `part`, every one of which counts. Only those of the page are loaded, and their
-/// number `total` is known; so a page costs what it holds and what its offset skips, however long the table is.
-pub(crate) fn page_of_all<K, V, P, T>(
-    state: &State<'_>,
-    table: &Table<K, V>,
-    part: &P,
-    request: Option<PageRequest>,
-    total: u64,
-    mut load: impl FnMut(K, V) -> Result<T, Failure>,
-) -> Result<(Vec<T>, PageResponse), Failure>
-where
-    K: TableKey,
-    V: Record,
-    P: TableKey,
-{
-    let request = Plan::new(request)?;
-    let mut items = vec![];
-    let mut answer = PageResponse::default();
-    if request.count_total {
-        answer.total = total;
-    }
-    for (number, entry) in (0u64..).zip(table.scan_raw(state, part, &request.key, request.order)) {
-        let (suffix, key, record) = entry?;
-        if number >= request.end {
-            answer.next_key = suffix;
-            break;
+    /// Returns one page of the entries under `part`, every one of which counts. Only those of the page are loaded, and their
+    /// number `total` is known; so a page costs what it holds and what its offset skips, however long the table is.
+    pub(crate) fn page_of_all<T>(
+        &self,
+        state: &State<'_>,
+        part: &impl TableKey,
+        request: Option<PageRequest>,
+        total: u64,
+        mut load: impl FnMut(K, V) -> Result<T, Failure>,
+    ) -> Result<(Vec<T>, PageResponse), Failure> {
+        let request = Plan::new(request)?;
+        let mut items = vec![];
+        let mut answer = PageResponse::default();
+        if request.count_total {
+            answer.total = total;
         }
-        if number >= request.offset {
-            items.push(load(key, record)?);
+        for (number, entry) in (0u64..).zip(self.scan_raw(state, part, &request.key, request.order)) {
+            let (suffix, key, record) = entry?;
+            if number >= request.end {
+                answer.next_key = suffix;
+                break;
+            }
+            if number >= request.offset {
+                items.push(load(key, record)?);
+            }
         }
+        Ok((items, answer))
     }
-    Ok((items, answer))
 }
 
 /// What a page was refused for, as those queries report it that wrap it in a status.
@@ -144,7 +136,7 @@ mod tests {
             TABLE.put(&mut state, &(2, n), &n).unwrap();
         }
         let (items, answer) =
-            page(&state, &TABLE, &1u8, Some(request), |(_, n), _| Ok(keep(n).then_some(n))).unwrap();
+            TABLE.page(&state, &1u8, Some(request), |(_, n), _| Ok(keep(n).then_some(n))).unwrap();
         (items, answer.next_key, answer.total)
     }
 
@@ -195,8 +187,8 @@ mod tests {
             requests.extend([0, 5, 9].map(|n| Some(PageRequest { key: key(n), ..base.clone() })));
         }
         for request in requests {
-            let filtered = page(&state, &TABLE, &1u8, request.clone(), |(_, n), _| Ok(Some(n))).unwrap();
-            let all = page_of_all(&state, &TABLE, &1u8, request.clone(), 10, |(_, n), _| Ok(n)).unwrap();
+            let filtered = TABLE.page(&state, &1u8, request.clone(), |(_, n), _| Ok(Some(n))).unwrap();
+            let all = TABLE.page_of_all(&state, &1u8, request.clone(), 10, |(_, n), _| Ok(n)).unwrap();
             assert_eq!(all, filtered, "{request:?}");
         }
     }

@@ -7,11 +7,7 @@ use super::{
     EPOCHS, EpochParams, TIP_AT_END, checkpoint::REPORTED_AT, current, last_height, params, validator,
 };
 use crate::{
-    app::{
-        context::parse_account,
-        light_client,
-        page::{internal, page},
-    },
+    app::{context::parse_account, light_client, page::internal},
     error::{Failure, epoching as err, monitor, panicked, plain, sdk},
     state::State,
 };
@@ -49,7 +45,7 @@ pub(crate) fn epochs_info(
     request: QueryEpochsInfoRequest,
 ) -> Result<QueryEpochsInfoResponse, Failure> {
     let keep = |_, epoch| Ok(Some(epoch_response(epoch)));
-    let (epochs, pagination) = page(state, &EPOCHS, &(), request.pagination, keep).map_err(internal)?;
+    let (epochs, pagination) = EPOCHS.page(state, &(), request.pagination, keep).map_err(internal)?;
     Ok(QueryEpochsInfoResponse { epochs, pagination: Some(pagination) })
 }
 
@@ -90,7 +86,7 @@ pub(crate) fn latest_epoch_msgs(
         Ok(wanted.then(|| QueuedMessageList { epoch_number, msgs: vec![] }))
     };
     let (latest_epoch_msgs, pagination) =
-        page(state, &EPOCHS, &(), request.pagination, keep).map_err(internal)?;
+        EPOCHS.page(state, &(), request.pagination, keep).map_err(internal)?;
     Ok(QueryLatestEpochMsgsResponse { latest_epoch_msgs, pagination: Some(pagination) })
 }
 

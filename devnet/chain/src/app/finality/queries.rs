@@ -6,7 +6,7 @@ use super::records::{
 };
 use crate::{
     app::{
-        page::{internal, page},
+        page::internal,
         staking::{queries::parse_key, records::PROVIDERS},
     },
     error::{Failure, Status, btcstaking, finality as err, status},
@@ -39,7 +39,7 @@ pub(crate) fn active_at(
 ) -> Result<QueryActiveFinalityProvidersAtHeightResponse, Failure> {
     let height = PosHeight::new(request.height);
     let (finality_providers, pagination) =
-        page(state, &POWER, &height, request.pagination, |(_, key), voting_power| {
+        POWER.page(state, &height, request.pagination, |(_, key), voting_power| {
             if voting_power == 0 {
                 return Ok(None);
             }
@@ -108,7 +108,7 @@ pub(crate) fn public_randomness(
         return Ok(QueryListPublicRandomnessResponse::default());
     };
     let keep = |(_, height): (_, PosHeight), value| Ok(Some((height.to_u64(), value)));
-    let (items, pagination) = page(state, &RANDOMNESS, &key, request.pagination, keep).map_err(internal)?;
+    let (items, pagination) = RANDOMNESS.page(state, &key, request.pagination, keep).map_err(internal)?;
     Ok(QueryListPublicRandomnessResponse {
         pub_rand_map: items.into_iter().collect(),
         pagination: Some(pagination),
@@ -127,7 +127,7 @@ pub(crate) fn commits(
         let PubRandCommit { num_pub_rand, commitment, epoch_num, .. } = record;
         Ok(Some((start.to_u64(), PubRandCommitResponse { num_pub_rand, commitment, epoch_num })))
     };
-    let (items, pagination) = page(state, &COMMITS, &key, request.pagination, keep).map_err(internal)?;
+    let (items, pagination) = COMMITS.page(state, &key, request.pagination, keep).map_err(internal)?;
     Ok(QueryListPubRandCommitResponse {
         pub_rand_commit_map: items.into_iter().collect::<BTreeMap<_, _>>(),
         pagination: Some(pagination),
@@ -155,7 +155,7 @@ pub(crate) fn blocks(
         };
         Ok(keep.then_some(block))
     };
-    let (blocks, pagination) = page(state, &BLOCKS, &(), request.pagination, keep).map_err(internal)?;
+    let (blocks, pagination) = BLOCKS.page(state, &(), request.pagination, keep).map_err(internal)?;
     Ok(QueryListBlocksResponse { blocks, pagination: Some(pagination) })
 }
 
@@ -191,7 +191,7 @@ pub(crate) fn evidences(
         let first = first_complete(state, &key)?;
         Ok(first.filter(|first| first.block_height >= request.start_height).map(evidence_response))
     };
-    let (evidences, pagination) = page(state, &EVIDENCE, &(), request.pagination, keep).map_err(internal)?;
+    let (evidences, pagination) = EVIDENCE.page(state, &(), request.pagination, keep).map_err(internal)?;
     Ok(QueryListEvidencesResponse { evidences, pagination: Some(pagination) })
 }
 
@@ -244,7 +244,7 @@ pub(crate) fn signing_infos(
     request: QuerySigningInfosRequest,
 ) -> Result<QuerySigningInfosResponse, Failure> {
     let keep = |_, info| Ok(Some(signing_response(info)));
-    let (signing_infos, pagination) = page(state, &SIGNING_INFO, &(), request.pagination, keep)?;
+    let (signing_infos, pagination) = SIGNING_INFO.page(state, &(), request.pagination, keep)?;
     Ok(QuerySigningInfosResponse { signing_infos, pagination: Some(pagination) })
 }
 

@@ -2,7 +2,6 @@
 
 use super::{HEADERS, HEIGHTS, LargestReorg, base, find, hash_bytes, tip};
 use crate::{
-    app::page::page,
     error::{Failure, Status, btcstaking, lightclient as err, panicked, plain, status},
     state::{Order, State},
 };
@@ -105,7 +104,7 @@ pub(crate) fn hashes(state: &State<'_>, request: QueryHashesRequest) -> Result<Q
         return Err(panicked("runtime error: invalid memory address or nil pointer dereference"));
     };
     let (hashes, pagination) =
-        page(state, &HEIGHTS, &(), Some(pagination), |hash, _| Ok(Some(hash_bytes(&hash))))?;
+        HEIGHTS.page(state, &(), Some(pagination), |hash, _| Ok(Some(hash_bytes(&hash))))?;
     Ok(QueryHashesResponse { hashes, pagination: Some(pagination) })
 }
 

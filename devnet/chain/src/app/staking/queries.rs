@@ -8,10 +8,7 @@ use super::{
     status,
 };
 use crate::{
-    app::{
-        light_client,
-        page::{internal, page, page_of_all},
-    },
+    app::{light_client, page::internal},
     error::{Failure, btcstaking as err, plain, sdk},
     state::{Order, State, successor},
 };
@@ -38,7 +35,7 @@ pub(crate) fn params_versions(
 ) -> Result<QueryParamsVersionsResponse, Failure> {
     let keep =
         |version: ParamsVersion, params| Ok(Some(StoredParams { version: version.0, params: Some(params) }));
-    let (params, pagination) = page(state, &params::VERSIONS, &(), request.pagination, keep)?;
+    let (params, pagination) = params::VERSIONS.page(state, &(), request.pagination, keep)?;
     Ok(QueryParamsVersionsResponse { params, pagination: Some(pagination) })
 }
 
@@ -74,7 +71,7 @@ pub(crate) fn finality_providers(
         let soft_deleted = lists::is_soft_deleted(state, &key)?;
         Ok(Some(FinalityProviderResponse { soft_deleted, ..provider_response(record, height) }))
     };
-    let (finality_providers, pagination) = page(state, &PROVIDERS, &(), request.pagination, keep)?;
+    let (finality_providers, pagination) = PROVIDERS.page(state, &(), request.pagination, keep)?;
     Ok(QueryFinalityProvidersResponse { finality_providers, pagination: Some(pagination) })
 }
 
@@ -140,7 +137,7 @@ pub(crate) fn delegations(
     let load = |record| with_status(state, record, tip);
     let (btc_delegations, pagination) = match wanted {
         BTCDelegationStatus::Any => {
-            page_of_all(state, &DELEGATIONS, &(), request.pagination, total, |_, record| load(record))
+            DELEGATIONS.page_of_all(state, &(), request.pagination, total, |_, record| load(record))
         }
         BTCDelegationStatus::Pending
         | BTCDelegationStatus::Verified
@@ -148,7 +145,7 @@ pub(crate) fn delegations(
         | BTCDelegationStatus::Unbonded
         | BTCDelegationStatus::Expired => {
             let code = index::code(wanted);
-            page_of_all(state, &BY_STATUS, &code, request.pagination, total, |(_, txid), ()| {
+            BY_STATUS.page_of_all(state, &code, request.pagination, total, |(_, txid), ()| {
                 load(indexed(state, &txid)?)
             })
         }

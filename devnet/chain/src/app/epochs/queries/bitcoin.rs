@@ -13,7 +13,7 @@ use crate::{
             submission::{self, EPOCH_DATA},
         },
         light_client,
-        page::{internal, page},
+        page::internal,
     },
     error::{Failure, plain},
     state::State,
@@ -63,8 +63,7 @@ pub(crate) fn infos(
     request: QueryBtcCheckpointsInfoRequest,
 ) -> Result<QueryBtcCheckpointsInfoResponse, Failure> {
     let keep = |epoch, checkpoint: RawCheckpointWithMeta| info_of(state, epoch, &checkpoint);
-    let (info_list, pagination) =
-        page(state, &CHECKPOINTS, &(), request.pagination, keep).map_err(internal)?;
+    let (info_list, pagination) = CHECKPOINTS.page(state, &(), request.pagination, keep).map_err(internal)?;
     Ok(QueryBtcCheckpointsInfoResponse { info_list, pagination: Some(pagination) })
 }
 

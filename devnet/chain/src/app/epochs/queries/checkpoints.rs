@@ -1,12 +1,9 @@
 //! Checkpoints and the keys that sign them.
 
 use crate::{
-    app::{
-        epochs::{
-            checkpoint::{self, CHECKPOINTS, status_name},
-            corrupt, current, validator,
-        },
-        page::page,
+    app::epochs::{
+        checkpoint::{self, CHECKPOINTS, status_name},
+        corrupt, current, validator,
     },
     error::{Failure, Status, checkpointing as err, plain, status as grpc},
     state::State,
@@ -34,7 +31,7 @@ pub(crate) fn raw_checkpoints(
     request: QueryRawCheckpointsRequest,
 ) -> Result<QueryRawCheckpointsResponse, Failure> {
     let keep = |_, record| Ok(Some(response(record)?));
-    let (raw_checkpoints, pagination) = page(state, &CHECKPOINTS, &(), request.pagination, keep)?;
+    let (raw_checkpoints, pagination) = CHECKPOINTS.page(state, &(), request.pagination, keep)?;
     Ok(QueryRawCheckpointsResponse { raw_checkpoints, pagination: Some(pagination) })
 }
 
@@ -47,7 +44,7 @@ pub(crate) fn with_status(
         let wanted = record.status == request.status;
         wanted.then(|| response(record)).transpose()
     };
-    let (raw_checkpoints, pagination) = page(state, &CHECKPOINTS, &(), request.pagination, keep)?;
+    let (raw_checkpoints, pagination) = CHECKPOINTS.page(state, &(), request.pagination, keep)?;
     Ok(QueryRawCheckpointListResponse { raw_checkpoints, pagination: Some(pagination) })
 }
 

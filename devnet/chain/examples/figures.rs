@@ -5,7 +5,7 @@
 //! Generates a state (unless the folder holds one), then measures in a process of its own, so that the memory is that of a
 //! chain that was opened on the state and not of the generator.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, missing_docs)] // a program that measures: it stops where something fails, and exports nothing
 
 use bitcoin::{
     Amount, OutPoint, Transaction, TxIn, TxOut, Txid, absolute::LockTime, hashes::Hash, transaction::Version,

@@ -4,14 +4,10 @@ use super::{application::Application, frames, *};
 use crate::{
     app::{App, BlockInput, BlockTime},
     genesis::{Genesis, GenesisAccount, presets::default_committee},
+    load,
     state::{Writes, memory::MemoryBackend},
 };
-use bitcoin::{
-    CompactTarget, TxMerkleNode,
-    block::{Header, Version},
-    consensus::serialize,
-    hashes::Hash,
-};
+use bitcoin::{block::Header, consensus::serialize};
 use btc_staking_babylon::{
     proto::{Any, Coin, btclightclient::MsgInsertHeaders},
     tx::{AccountKey, AccountState, GasAndFee, sign_tx},
@@ -59,24 +55,12 @@ fn send(byte: u8, sequence: u64) -> Vec<u8> {
 }
 
 /// `count` headers on top of `parent`, unlike those of another `salt`.
-fn mine(mut parent: Header, count: usize, salt: u32) -> Vec<Header> {
-    let mut mined = vec![];
-    for _ in 0..count {
-        let mut header = Header {
-            version: Version::from_consensus(4),
-            prev_blockhash: parent.block_hash(),
-            merkle_root: TxMerkleNode::all_zeros(),
-            time: parent.time + 600 + salt,
-            bits: CompactTarget::from_consensus(0x207f_ffff),
-            nonce: 0,
-        };
-        while !header.target().is_met_by(header.block_hash()) {
-            header.nonce += 1;
-        }
-        mined.push(header);
-        parent = header;
-    }
-    mined
+fn mine(mut parent: Header, count: u32, salt: u32) -> Vec<Header> {
+    let mut next = |number| {
+        parent = load::write::mine(&parent, 100 * salt + number, &[]);
+        parent
+    };
+    (0..count).map(&mut next).collect()
 }
 
 fn report(byte: u8, sequence: u64, headers: &[Header]) -> Vec<u8> {

@@ -4,11 +4,10 @@
 use super::{App, BlockInput, BlockTime};
 use crate::{
     genesis::{Genesis, GenesisAccount, presets::default_committee},
+    load::write::mine,
     state::{Backend, Writes, disk::DiskBackend, memory::MemoryBackend},
 };
 use bitcoin::{
-    CompactTarget, TxMerkleNode,
-    block::{Header, Version},
     consensus::serialize,
     hashes::{Hash, sha256},
 };
@@ -55,23 +54,12 @@ fn tx<M: Message + Name>(sequence: u64, message: &M) -> Vec<u8> {
     sign_tx(&key(), CHAIN, AccountState { number: 0, sequence }, vec![any], gas).unwrap().bytes
 }
 
-fn headers(count: usize) -> MsgInsertHeaders {
+fn headers(count: u32) -> MsgInsertHeaders {
     let mut parent = genesis().bitcoin.header().unwrap();
     let mut mined = vec![];
-    for _ in 0..count {
-        let mut header = Header {
-            version: Version::from_consensus(4),
-            prev_blockhash: parent.block_hash(),
-            merkle_root: TxMerkleNode::all_zeros(),
-            time: parent.time + 600,
-            bits: CompactTarget::from_consensus(0x207f_ffff),
-            nonce: 0,
-        };
-        while !header.target().is_met_by(header.block_hash()) {
-            header.nonce += 1;
-        }
-        mined.push(serialize(&header));
-        parent = header;
+    for number in 0..count {
+        parent = mine(&parent, number, &[]);
+        mined.push(serialize(&parent));
     }
     MsgInsertHeaders { signer: me(), headers: mined }
 }

@@ -20,7 +20,7 @@
 
 mod keys;
 mod stakes;
-mod write;
+pub(crate) mod write;
 
 pub use keys::LoadKeys;
 pub use write::{Generated, NotGenerated, generate};

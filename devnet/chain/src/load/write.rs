@@ -410,7 +410,7 @@ fn moved(record: &BTCDelegation, owner: Option<&Vec<u8>>) -> Result<Moved, Failu
 }
 
 /// A regtest block of a coinbase and staking transactions, its header with true work.
-fn mine(parent: &Header, height: u32, staked: &[Txid]) -> Header {
+pub(crate) fn mine(parent: &Header, height: u32, staked: &[Txid]) -> Header {
     let coinbase = Txid::hash(&height.to_le_bytes());
     let txids = std::iter::once(coinbase).chain(staked.iter().copied());
     let root = bitcoin::merkle_tree::calculate_root(txids.map(Txid::to_raw_hash));

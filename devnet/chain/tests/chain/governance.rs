@@ -1,7 +1,7 @@
 //! What the authority decides, and what follows from it.
 
 use crate::{
-    rules::fixture::altered,
+    rules::fixture::{alter_params, altered},
     support::{Refused, World, account, any, attribute, genesis, provider::Provider, stake::Stake},
 };
 use btc_staking_babylon::proto::{
@@ -12,7 +12,6 @@ use btc_staking_devnet_chain::{AuthorityCommand, Genesis, RuleSet};
 use btc_staking_protocol::{
     height::{BtcHeight, PosHeight},
     keys::FinalityProviderPublicKey,
-    params::ParamsHistory,
 };
 use tendermint_rpc::{Client, endpoint::tx};
 
@@ -182,10 +181,7 @@ async fn deleted_providers_get_no_stakes_and_commit_nothing_under_the_rules_of_t
 #[tokio::test(flavor = "multi_thread")]
 async fn only_listed_stakes_are_registered_while_the_allow_list_is_in_force() {
     let mut limited = genesis();
-    let params = altered(limited.staking_params.latest(), |params| {
-        params.allow_list_expiration_height = 1_000_000;
-    });
-    limited.staking_params = ParamsHistory::new(vec![params.clone()]).unwrap();
+    let params = alter_params(&mut limited, |params| params.allow_list_expiration_height = 1_000_000);
     let one = Provider::new("provider-1", 1, 1000);
     let (listed, other) =
         (Stake::new(&params, "listed", one.public(), 1000), Stake::new(&params, "other", one.public(), 1000));

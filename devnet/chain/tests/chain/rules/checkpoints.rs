@@ -1,6 +1,6 @@
 //! Section 3.3: checkpoints that are reported from Bitcoin. A chain of its own, on which they take longer to be final.
 
-use super::{Answer, Outcome, fixture::altered, refuse};
+use super::{Answer, Outcome, fixture::alter_params, refuse};
 use crate::support::{World, address, attribute, bitcoin::next_header, genesis, stake::funding_tx};
 use bitcoin::{
     Amount, ScriptBuf, Transaction, TxOut,
@@ -20,7 +20,6 @@ use btc_staking_devnet_chain::Genesis;
 use btc_staking_protocol::{
     height::{BtcDepth, Timelock},
     inclusion::InclusionProof,
-    params::ParamsHistory,
 };
 
 const TAG: [u8; 4] = [1, 2, 3, 4];
@@ -130,17 +129,14 @@ fn malformed(case: &str, w: &World, one: &RawCheckpointResponse) -> MsgInsertBTC
 pub fn genesis_of_checkpoints() -> Genesis {
     let mut genesis = genesis();
     (genesis.confirmation_depth, genesis.finalization_timeout) = (BtcDepth::new(5), BtcDepth::new(8));
-    let params =
-        altered(genesis.staking_params.latest(), |p| p.unbonding_time = Timelock::from_blocks(9).unwrap());
-    genesis.staking_params = ParamsHistory::new(vec![params]).unwrap();
+    alter_params(&mut genesis, |fields| fields.unbonding_time = Timelock::from_blocks(9).unwrap());
     genesis
 }
 
 /// Runs the story of two checkpoints and breaks every rule about them.
 pub async fn break_all(w: &mut World) -> Vec<Answer> {
     let mut answers = vec![];
-    let mut judge =
-        |case: &str, outcome: Outcome| answers.push(Answer { case: case.to_owned(), outcome: Some(outcome) });
+    let mut judge = |case: &str, outcome| answers.push(Answer::of(case, outcome));
     w.wait_for_height(11).await;
     let (one, two) = (checkpoint(w, 1).await, checkpoint(w, 2).await);
     for case in [

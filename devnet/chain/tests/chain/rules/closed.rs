@@ -1,13 +1,13 @@
 //! What only a chain with lists and the rules of the head refuses: reporters, stakes and providers that are not wanted.
 
-use super::{Answer, Outcome, fixture::altered, refuse};
+use super::{Answer, fixture::alter_params, refuse};
 use crate::support::{
     World, account, address, child::Child, genesis, provider::Provider, stake::AMOUNT, stake::Stake,
 };
 use bitcoin::consensus::serialize;
 use btc_staking_babylon::proto::btclightclient::MsgInsertHeaders;
 use btc_staking_devnet_chain::{Genesis, RuleSet};
-use btc_staking_protocol::params::{ParamsHistory, StakingParams};
+use btc_staking_protocol::params::StakingParams;
 
 fn deleted() -> Provider {
     Provider::new("provider-2", 1, 100)
@@ -23,18 +23,15 @@ pub fn genesis_of_lists() -> Genesis {
     genesis.rules = RuleSet::Head;
     genesis.insert_headers_allow_list = vec![account("reporter").account().clone()];
     genesis.soft_deleted_finality_providers = vec![deleted().public()];
-    let params =
-        altered(genesis.staking_params.latest(), |fields| fields.allow_list_expiration_height = 1_000_000);
+    let params = alter_params(&mut genesis, |fields| fields.allow_list_expiration_height = 1_000_000);
     genesis.allowed_staking_txids = vec![listed(&params).txid()];
-    genesis.staking_params = ParamsHistory::new(vec![params]).unwrap();
     genesis
 }
 
 /// Breaks every rule about lists and of the head, on a chain of [`genesis_of_lists`].
 pub async fn break_all(w: &mut World) -> Vec<Answer> {
     let mut answers = vec![];
-    let mut judge =
-        |case: &str, outcome: Outcome| answers.push(Answer { case: case.to_owned(), outcome: Some(outcome) });
+    let mut judge = |case: &str, outcome| answers.push(Answer::of(case, outcome));
     let header = serialize(&w.bitcoin.clone().mine(&[]));
     let stranger = MsgInsertHeaders { signer: address("other"), headers: vec![header] };
     judge("headers_by_another", refuse(w, "other", &stranger).await);

@@ -1,17 +1,14 @@
 //! Section 5.3 rows 8 to 10: what a commission may become. A chain of its own, whose clock is put forward by a day.
 
-use super::{Answer, fixture::altered, refuse};
+use super::{Answer, fixture::alter_params, refuse};
 use crate::support::{World, address, genesis, provider::Provider, set_clock::SetClock};
 use btc_staking_babylon::proto::{Description, btcstaking::MsgEditFinalityProvider};
 use btc_staking_devnet_chain::Genesis;
-use btc_staking_protocol::params::ParamsHistory;
 
 /// A chain on which a commission has a floor.
 pub fn genesis_of_commissions() -> Genesis {
     let mut genesis = genesis();
-    let params =
-        altered(genesis.staking_params.latest(), |p| p.min_commission_rate = "0.045".parse().unwrap());
-    genesis.staking_params = ParamsHistory::new(vec![params]).unwrap();
+    alter_params(&mut genesis, |fields| fields.min_commission_rate = "0.045".parse().unwrap());
     genesis
 }
 
@@ -33,8 +30,7 @@ pub async fn break_all(w: &mut World, clock: &SetClock) -> Vec<Answer> {
             description: Some(Description { moniker: "renamed".into(), ..Default::default() }),
             commission: Some(commission.to_owned()),
         };
-        let outcome = Some(refuse(w, "provider-1", &message).await);
-        answers.push(Answer { case: case.to_owned(), outcome });
+        answers.push(Answer::of(case, refuse(w, "provider-1", &message).await));
     }
     answers
 }

@@ -77,8 +77,7 @@ pub async fn break_all(w: &mut World) -> Vec<Answer> {
     let genesis = genesis_of_expansions();
     let (first, second, third) = (version(&genesis, 0), version(&genesis, 1), version(&genesis, 2));
     let mut answers = vec![];
-    let mut judge =
-        |case: &str, outcome: Outcome| answers.push(Answer { case: case.to_owned(), outcome: Some(outcome) });
+    let mut judge = |case: &str, outcome| answers.push(Answer::of(case, outcome));
     let (one, two) = (Provider::new("provider-1", 1, 1000), Provider::new("provider-2", 1, 1000));
     w.mine(3, &[]).await;
     w.must("provider-1", &one.registration()).await;

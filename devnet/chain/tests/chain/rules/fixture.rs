@@ -43,15 +43,21 @@ pub fn altered(params: &StakingParams, change: impl FnOnce(&mut ParamsFields)) -
     StakingParams::new(fields).unwrap()
 }
 
+/// Changes fields of a genesis' only params, which are returned.
+pub fn alter_params(genesis: &mut Genesis, change: impl FnOnce(&mut ParamsFields)) -> StakingParams {
+    let params = altered(genesis.staking_params.latest(), change);
+    genesis.staking_params = ParamsHistory::new(vec![params.clone()]).unwrap();
+    params
+}
+
 /// The genesis of the rule tests: nothing is zero that a rule compares with, and nobody goes to jail.
 pub fn genesis_of_rules() -> Genesis {
     let mut genesis = genesis();
-    let params = altered(genesis.staking_params.latest(), |fields| {
+    alter_params(&mut genesis, |fields| {
         fields.btc_activation_height = BtcHeight::new(2);
         fields.min_commission_rate = "0.03".parse().unwrap();
         fields.delegation_creation_base_gas_fee = 1_000_000;
     });
-    genesis.staking_params = ParamsHistory::new(vec![params]).unwrap();
     genesis.finality.activation_height = PosHeight::new(2);
     genesis.finality.signed_blocks_window = 100_000;
     genesis.authority = account("authority").account().clone();

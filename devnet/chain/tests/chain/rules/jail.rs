@@ -1,6 +1,6 @@
 //! Sections 10.2 row 9, 10.6 and 10.7: jail. A chain of its own, with a short window.
 
-use super::{Answer, Outcome, refuse};
+use super::{Answer, refuse};
 use crate::support::{World, address, attribute, genesis, provider::Provider, stake::Stake};
 use btc_staking_babylon::proto::{
     btcstaking::MsgSelectiveSlashingEvidence,
@@ -44,8 +44,7 @@ pub async fn break_all(w: &mut World) -> Vec<Answer> {
     w.until("jail", || async { is_jailed(w, &one).await.then_some(()) }).await;
 
     let mut answers = vec![];
-    let mut judge =
-        |case: &str, outcome: Outcome| answers.push(Answer { case: case.to_owned(), outcome: Some(outcome) });
+    let mut judge = |case: &str, outcome| answers.push(Answer::of(case, outcome));
     let vote = one.vote(activated, w.app_hash(activated).await);
     judge("jail_vote", refuse(w, "provider-1", &vote).await);
     judge("unjail_unknown", refuse(w, "other", &unjail(&Provider::new("other", 1, 10), "other")).await);

@@ -86,6 +86,12 @@ async fn refuse<M: Message + Name>(w: &World, label: &str, message: &M) -> Outco
     w.send(label, vec![any(message)]).await.map(|_| ())
 }
 
+impl Answer {
+    fn of(case: &str, outcome: Outcome) -> Self {
+        Self { case: case.to_owned(), outcome: Some(outcome) }
+    }
+}
+
 impl Rule {
     fn check(&self, outcome: &Outcome, of_another_node: bool) -> Result<(), String> {
         let name = format!("{} {} {} ({})", self.section, self.check, self.case, self.how);

@@ -30,20 +30,28 @@ pub trait ListQuery: Query + Clone + Sync {
     fn take(response: Self::Response) -> (Vec<Self::Item>, Option<PageResponse>);
 }
 
-macro_rules! lists {
-    ($($module:ident { $($request:ident.$field:ident: $item:ty;)* })*) => {$($(
-        impl ListQuery for $module::$request {
+/// Implements [`ListQuery`] for requests whose page and list are fields.
+macro_rules! list_query {
+    ($($request:ty, $field:ident: $item:ty;)*) => {$(
+        impl $crate::reader::ListQuery for $request {
             type Item = $item;
-            fn at_page(&self, page: PageRequest) -> Self {
+            fn at_page(&self, page: $crate::proto::PageRequest) -> Self {
                 let mut query = self.clone();
                 query.pagination = Some(page);
                 query
             }
-            fn take(response: Self::Response) -> (Vec<Self::Item>, Option<PageResponse>) {
+            fn take(response: Self::Response) -> (Vec<Self::Item>, Option<$crate::proto::PageResponse>) {
                 (response.$field.into_iter().collect(), response.pagination)
             }
         }
-    )*)*};
+    )*};
+}
+pub(super) use list_query;
+
+macro_rules! lists {
+    ($($module:ident { $($request:ident.$field:ident: $item:ty;)* })*) => {
+        list_query! { $($($module::$request, $field: $item;)*)* }
+    };
 }
 // The light client's MainChain and the list of BLS keys are paged in ways of their own.
 lists! {

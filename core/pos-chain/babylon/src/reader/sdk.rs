@@ -1,7 +1,7 @@
 //! Queries of the modules every Cosmos chain has, as far as clients need them (`wire.md` 5.8).
 
-use super::ListQuery;
-use crate::proto::{PageRequest, PageResponse, Query};
+use super::list::list_query;
+use crate::proto::Query;
 use cosmrs::proto::cosmos::{
     base::node::v1beta1::{ConfigRequest, ConfigResponse},
     gov, staking,
@@ -33,22 +33,7 @@ paths! {
     QueryValidatorsRequest => staking::v1beta1::QueryValidatorsResponse, "/cosmos.staking.v1beta1.Query/Validators";
 }
 
-macro_rules! pages {
-    ($($request:ty, $field:ident: $item:ty;)*) => {$(
-        impl ListQuery for $request {
-            type Item = $item;
-            fn at_page(&self, page: PageRequest) -> Self {
-                let mut query = self.clone();
-                query.pagination = Some(page);
-                query
-            }
-            fn take(response: Self::Response) -> (Vec<Self::Item>, Option<PageResponse>) {
-                (response.$field, response.pagination)
-            }
-        }
-    )*};
-}
-pages! {
+list_query! {
     QueryProposalsRequest, proposals: Proposal;
     QueryValidatorsRequest, validators: Validator;
 }

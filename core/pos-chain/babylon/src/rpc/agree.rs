@@ -110,17 +110,7 @@ impl HttpRpc {
             };
             // The words of a result are each node's own.
             let content = tx.as_ref().map(|tx| (tx.height, tx.result.codespace.clone(), tx.result.code));
-            let count = match said.iter_mut().find(|(known, _)| *known == content) {
-                Some((_, count)) => {
-                    *count += 1;
-                    *count
-                }
-                None => {
-                    said.push((content, 1));
-                    1
-                }
-            };
-            if count >= wanted {
+            if tally(&mut said, content) >= wanted {
                 return Ok(tx);
             }
         }
@@ -161,18 +151,7 @@ impl HttpRpc {
                     continue;
                 }
             };
-            let reason = reason(&answer);
-            let count = match reasons.iter_mut().find(|(known, _)| *known == reason) {
-                Some((_, count)) => {
-                    *count += 1;
-                    *count
-                }
-                None => {
-                    reasons.push((reason, 1));
-                    1
-                }
-            };
-            if count >= self.agreement {
+            if tally(&mut reasons, reason(&answer)) >= self.agreement {
                 return Ok(answer);
             }
         }
@@ -216,6 +195,20 @@ fn content(read: &Read<'_>, answer: &AbciAnswer) -> Result<Content, RpcError> {
     }
     let same = (read.comparable)(&answer.value);
     same.map(Content::Value).ok_or_else(|| RpcError::Malformed(format!("{} does not decode", read.path)))
+}
+
+/// Adds a voice; returns how many say the same by now.
+fn tally<T: PartialEq>(said: &mut Vec<(T, usize)>, content: T) -> usize {
+    match said.iter_mut().find(|(known, _)| *known == content) {
+        Some((_, count)) => {
+            *count += 1;
+            *count
+        }
+        None => {
+            said.push((content, 1));
+            1
+        }
+    }
 }
 
 /// Adds a voice; returns the answer once enough say it.

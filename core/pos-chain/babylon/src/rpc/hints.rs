@@ -158,6 +158,7 @@ fn understand(text: &str) -> Heard {
 mod tests {
     use super::*;
     use async_tungstenite::tokio::accept_async;
+    use std::time::Instant;
     use tokio::net::TcpListener;
 
     fn notice() -> Message {
@@ -189,6 +190,28 @@ mod tests {
         let mut socket = accept_async(stream).await.unwrap();
         socket.send(notice()).await.unwrap();
         hinted(&mut hints).await;
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_messages_is_heard_one_by_one_with_a_gap_between_them() {
+        const HEARD: u32 = 4;
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url: Url = format!("ws://{}/websocket", server.local_addr().unwrap()).parse().unwrap();
+        let listener = Listener::start(vec![("node".into(), url)]);
+        let mut hints = listener.hints();
+        let (stream, _) = server.accept().await.unwrap();
+        let mut socket = accept_async(stream).await.unwrap();
+        let begun = Instant::now();
+        for _ in 0..50 {
+            socket.feed(notice()).await.unwrap();
+            socket.feed(Message::Ping(vec![])).await.unwrap();
+        }
+        socket.flush().await.unwrap();
+        for _ in 0..HEARD {
+            hinted(&mut hints).await;
+        }
+        // Between two notices lies the gap behind the first and the gap behind the ping.
+        assert!(begun.elapsed() >= 2 * GAP * (HEARD - 1), "{:?}", begun.elapsed());
     }
 
     #[tokio::test]

@@ -58,6 +58,11 @@ impl Mark {
         let made = clock.saturating_sub(self.clock).saturating_mul(MOST_PER_SECOND);
         self.height.saturating_add(made).saturating_add(MAX_LEAP)
     }
+
+    /// Refuses a height beyond that.
+    fn check(self, told: u64, clock: u64) -> Result<(), RpcError> {
+        if told > self.bound(clock) { Err(RpcError::Leap { known: self.height, told }) } else { Ok(()) }
+    }
 }
 
 /// What a node says about itself.
@@ -144,8 +149,9 @@ impl Standing {
         }
         let height = report.status.latest_height;
         let marks = [self.own, self.others].into_iter().flatten();
-        if let Some(mark) = marks.filter(|mark| height > mark.bound(clock)).min_by_key(|mark| mark.height) {
-            return Some(RpcError::Leap { known: mark.height, told: height });
+        let nearest = marks.min_by_key(|mark| mark.bound(clock));
+        if let Some(leap) = nearest.and_then(|mark| mark.check(height, clock).err()) {
+            return Some(leap);
         }
         let is_other_block = height == self.highest
             && !self.highest_hash.is_empty()
@@ -201,27 +207,20 @@ impl Standing {
         if reference == 0 {
             return Ok(());
         }
-        self.others = Some(Mark { height: reference, clock });
-        match self.find_leap(self.tip, reference) {
-            Some(fault) => {
-                self.highest = 0;
-                self.highest_hash.clear();
-                self.tip = 0;
-                self.own = None;
-                self.trouble = Some(fault.clone());
-                Err(fault)
-            }
-            None => Ok(()),
-        }
+        let others = Mark { height: reference, clock };
+        self.others = Some(others);
+        others.check(self.tip, clock).inspect_err(|fault| {
+            self.highest = 0;
+            self.highest_hash.clear();
+            self.tip = 0;
+            self.own = None;
+            self.trouble = Some(fault.clone());
+        })
     }
 
     /// Refuses an answer about a height that lies far beyond the tip the node told.
     pub(super) fn check_answered(&self, height: u64) -> Result<(), RpcError> {
-        self.find_leap(height, self.tip).map_or(Ok(()), Err)
-    }
-
-    fn find_leap(&self, height: u64, known: u64) -> Option<RpcError> {
-        (height > known.saturating_add(MAX_LEAP)).then_some(RpcError::Leap { known, told: height })
+        Mark { height: self.tip, clock: 0 }.check(height, 0)
     }
 
     /// Its tip as something others can be compared with.

@@ -3,23 +3,20 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)] // Helpers beside the tests unwrap as the tests do.
 
-use bitcoin::block::{Header, Version};
+mod one_account;
+
+use bitcoin::block::Header;
 use btc_staking_babylon::connector::BabylonConnector;
 use btc_staking_devnet::comet::{CometNetwork, CometOptions};
-use btc_staking_devnet_chain::{Genesis, GenesisAccount, Replay};
+use btc_staking_devnet_chain::{Genesis, Replay};
 use btc_staking_pos_chain::{
-    ChainMessage, MessageOutcome, PosChain, Submitter,
-    connect::{AccountSecret, ChainEndpoint, Connector as _},
-    contract::{check_reads, check_submission},
+    ChainMessage, MessageOutcome, Submitter, connect::Connector as _, contract::check_reads,
 };
-use btc_staking_protocol::height::PosHeight;
-use std::{path::Path, sync::Arc, time::Duration};
+use one_account::{DEADLINE, connected, contract::check_contract, endpoint, genesis, mine, secret};
+use std::{path::Path, time::Duration};
 use tendermint::AppHash;
 use tendermint_rpc::{Client as _, HttpClient};
 use tokio::time::Instant;
-
-const CHAIN: &str = "comet-test";
-const DEADLINE: Duration = Duration::from_secs(120);
 
 /// The CometBFT to run. Without one the test is over.
 fn cometbft() -> Option<std::path::PathBuf> {
@@ -45,51 +42,13 @@ fn options(cometbft: &Path, folder: &Path, genesis: Genesis, validators: usize) 
     }
 }
 
-fn secret() -> AccountSecret {
-    AccountSecret([7; 32].into())
-}
-
-fn endpoint(rpc: &[String]) -> ChainEndpoint {
-    ChainEndpoint::new(CHAIN, rpc.to_vec())
-}
-
-fn genesis() -> Genesis {
-    let nowhere = endpoint(&["http://127.0.0.1:1".to_owned()]);
-    let funded = BabylonConnector.account_address(&nowhere, &secret()).unwrap();
-    Genesis::default_genesis(CHAIN, vec![GenesisAccount { address: funded, ubbn: 100_000_000 }])
-}
-
-/// Connects once there are blocks.
-async fn connected(endpoint: &ChainEndpoint) -> Arc<dyn PosChain> {
-    let deadline = Instant::now() + DEADLINE;
-    loop {
-        match BabylonConnector.connect(endpoint).await {
-            Ok(chain) if chain.fetch_head().await.is_ok_and(|head| head.height > PosHeight::new(1)) => {
-                return chain;
-            }
-            answer => assert!(Instant::now() < deadline, "{:?}", answer.err()),
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-/// A header on top of `parent` that meets the easiest target.
-fn mine(parent: &Header) -> Header {
-    let (version, prev_blockhash) = (Version::NO_SOFT_FORK_SIGNALLING, parent.block_hash());
-    let mut header = Header { version, prev_blockhash, time: parent.time + 600, ..*parent };
-    while header.validate_pow(header.target()).is_err() {
-        header.nonce += 1;
-    }
-    header
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_transaction_lands_through_one_validator() {
     let Some(cometbft) = cometbft() else { return };
     let dir = tempfile::tempdir().unwrap();
     let network = CometNetwork::start(options(&cometbft, dir.path(), genesis(), 1)).await.unwrap();
     let endpoint = endpoint(&network.rpc());
-    let chain = connected(&endpoint).await;
+    let chain = connected(&endpoint, 1).await;
     let sender = BabylonConnector.open_account(&endpoint, secret()).await.unwrap();
     let header = mine(&chain.fetch_light_client_base().await.unwrap().header);
     let outcomes = sender.submit(vec![ChainMessage::InsertHeaders(vec![header])]).await.unwrap();
@@ -158,16 +117,11 @@ async fn four_validators_keep_the_contract_while_one_dies_and_comes_back() {
     let Some(cometbft) = cometbft() else { return };
     let dir = tempfile::tempdir().unwrap();
     let mut network = CometNetwork::start(options(&cometbft, dir.path(), genesis(), 4)).await.unwrap();
+    let second = check_contract(&network.rpc()).await;
+
     let endpoint = endpoint(&network.rpc());
-    let chain = connected(&endpoint).await;
-    check_reads(chain.as_ref()).await.unwrap();
-
+    let chain = connected(&endpoint, 1).await;
     let sender = BabylonConnector.open_account(&endpoint, secret()).await.unwrap();
-    let first = mine(&chain.fetch_light_client_base().await.unwrap().header);
-    let second = mine(&first);
-    let good = vec![ChainMessage::InsertHeaders(vec![first]), ChainMessage::InsertHeaders(vec![second])];
-    check_submission(chain.as_ref(), sender.as_ref(), good).await.unwrap();
-
     network.kill(3);
     let third = mine(&second);
     submit(sender.as_ref(), third).await;
@@ -207,7 +161,7 @@ async fn a_halt_stops_cometbft_with_the_reason_and_again_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let mut network = CometNetwork::start(options(&cometbft, dir.path(), genesis(), 1)).await.unwrap();
     let endpoint = endpoint(&network.rpc());
-    let chain = connected(&endpoint).await;
+    let chain = connected(&endpoint, 1).await;
     let sender = BabylonConnector.open_account(&endpoint, secret()).await.unwrap();
     let base = chain.fetch_light_client_base().await.unwrap().header;
     let first = vec![ChainMessage::InsertHeaders(branch(base, 11, 0))];

@@ -4,31 +4,28 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)] // Helpers beside the test unwrap as the test does.
 
+#[allow(dead_code)] // shared with the tests that hold doors to the contract
+mod one_account;
+
 use async_tungstenite::{
     WebSocketStream,
     tokio::{ConnectStream, connect_async},
     tungstenite::Message,
 };
-use bitcoin::block::{Header, Version};
+use bitcoin::block::Header;
 use btc_staking_babylon::connector::BabylonConnector;
 use btc_staking_devnet::comet::{CometNetwork, CometOptions};
-use btc_staking_devnet_chain::{Genesis, GenesisAccount, Node, NodeConfig};
-use btc_staking_pos_chain::{
-    ChainMessage, MessageOutcome, PosChain,
-    connect::{AccountSecret, ChainEndpoint, Connector as _},
-};
-use btc_staking_protocol::height::PosHeight;
+use btc_staking_devnet_chain::{Node, NodeConfig};
+use btc_staking_pos_chain::{ChainMessage, MessageOutcome, connect::Connector as _};
 use futures::{SinkExt as _, StreamExt as _};
+use one_account::{DEADLINE, connected, endpoint, genesis, mine, secret};
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     time::Instant,
 };
-
-const CHAIN: &str = "forms-test";
-const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A chain under test with what is known of its one transaction.
 struct Side {
@@ -38,41 +35,6 @@ struct Side {
     tx_hash: String,
     tx_height: u64,
     block_hash: String,
-}
-
-fn endpoint(rpc: &str) -> ChainEndpoint {
-    ChainEndpoint::new(CHAIN, vec![rpc.to_owned()])
-}
-
-fn secret() -> AccountSecret {
-    AccountSecret([7; 32].into())
-}
-
-fn genesis() -> Genesis {
-    let funded = BabylonConnector.account_address(&endpoint("http://127.0.0.1:1"), &secret()).unwrap();
-    Genesis::default_genesis(CHAIN, vec![GenesisAccount { address: funded, ubbn: 100_000_000 }])
-}
-
-fn mine(parent: &Header) -> Header {
-    let (version, prev_blockhash) = (Version::NO_SOFT_FORK_SIGNALLING, parent.block_hash());
-    let mut header = Header { version, prev_blockhash, time: parent.time + 600, ..*parent };
-    while header.validate_pow(header.target()).is_err() {
-        header.nonce += 1;
-    }
-    header
-}
-
-async fn connected(rpc: &str) -> Arc<dyn PosChain> {
-    let deadline = Instant::now() + DEADLINE;
-    loop {
-        match BabylonConnector.connect(&endpoint(rpc)).await {
-            Ok(chain) if chain.fetch_head().await.is_ok_and(|head| head.height > PosHeight::new(2)) => {
-                return chain;
-            }
-            answer => assert!(Instant::now() < deadline, "{:?}", answer.err()),
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }
 
 /// One JSON-RPC call; the whole answer.
@@ -104,8 +66,9 @@ async fn call(rpc: &str, method: &str, params: &Value) -> Value {
 impl Side {
     /// Sends a transaction and waits until two blocks lie on top of it.
     async fn prepare(rpc: String) -> Self {
-        let chain = connected(&rpc).await;
-        let sender = BabylonConnector.open_account(&endpoint(&rpc), secret()).await.unwrap();
+        let endpoint = endpoint(std::slice::from_ref(&rpc));
+        let chain = connected(&endpoint, 2).await;
+        let sender = BabylonConnector.open_account(&endpoint, secret()).await.unwrap();
         let header = mine(&chain.fetch_light_client_base().await.unwrap().header);
         let outcomes = sender.submit(vec![ChainMessage::InsertHeaders(vec![header])]).await.unwrap();
         let MessageOutcome::Accepted { tx_hash, height } = &outcomes[0] else { panic!("{outcomes:?}") };
@@ -274,7 +237,10 @@ async fn compare_events(real: &Side, ours: &Side) -> Vec<String> {
         for side in [real, ours] {
             let mut subscription = Subscription::open(side, &format!("tm.event='{kind}'")).await;
             if kind == "Tx" {
-                let sender = BabylonConnector.open_account(&endpoint(&side.rpc), secret()).await.unwrap();
+                let sender = BabylonConnector
+                    .open_account(&endpoint(std::slice::from_ref(&side.rpc)), secret())
+                    .await
+                    .unwrap();
                 let message = ChainMessage::InsertHeaders(vec![mine(&side.header)]);
                 sender.submit(vec![message]).await.unwrap();
             }

@@ -27,6 +27,7 @@ use btc_staking_babylon::{
     errors::{Failure, outcome},
     proto::{Description, btcstaking::MsgEditFinalityProvider, incentive::MsgWithdrawReward},
 };
+use btc_staking_devnet_chain::Genesis;
 use btc_staking_pos_chain::{
     MessageOutcome,
     connect::{ChainEndpoint, Connector as _},
@@ -57,79 +58,63 @@ async fn rules_queries_and_events_are_those_of_a_real_node() {
         tokio::join!(answers(&mut real, &real_fixture), answers(&mut embedded, &embedded_fixture));
     wrong.extend(judge(&of_real, &of_embedded));
     tokio::join!(surprises(&mut real, &real_fixture), surprises(&mut embedded, &embedded_fixture));
-    let (of_real, of_embedded) = tokio::join!(events::forms(&real), events::forms(&embedded));
-    wrong.extend(events::differences(&of_real, &of_embedded));
+    wrong.extend(differing_events(&real, &embedded).await);
     tokio::join!(real.stop(), embedded.stop());
     tell(&wrong);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn jail_is_that_of_a_real_node() {
-    let Some(mut real) = real_world(genesis_of_jail()).await else { return };
-    let mut embedded = World::start_with(genesis_of_jail()).await;
-    let (of_real, of_embedded) =
-        tokio::join!(answers_about_jail(&mut real), answers_about_jail(&mut embedded));
-    let mut wrong = judge(&of_real, &of_embedded);
-    let (of_real, of_embedded) = tokio::join!(events::forms(&real), events::forms(&embedded));
-    wrong.extend(events::differences(&of_real, &of_embedded));
-    tokio::join!(real.stop(), embedded.stop());
-    tell(&wrong);
+    compare(genesis_of_jail, answers_about_jail).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn checkpoints_are_those_of_a_real_node() {
-    let Some(mut real) = real_world(genesis_of_checkpoints()).await else { return };
-    let mut embedded = World::start_with(genesis_of_checkpoints()).await;
-    let (of_real, of_embedded) =
-        tokio::join!(answers_about_checkpoints(&mut real), answers_about_checkpoints(&mut embedded));
-    let mut wrong = judge(&of_real, &of_embedded);
-    let (of_real, of_embedded) = tokio::join!(events::forms(&real), events::forms(&embedded));
-    wrong.extend(events::differences(&of_real, &of_embedded));
-    tokio::join!(real.stop(), embedded.stop());
-    tell(&wrong);
+    compare(genesis_of_checkpoints, answers_about_checkpoints).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rules_about_expansions_are_those_of_a_real_node() {
-    let Some(mut real) = real_world(genesis_of_expansions()).await else { return };
-    let mut embedded = World::start_with(genesis_of_expansions()).await;
-    let (of_real, of_embedded) =
-        tokio::join!(answers_about_expansions(&mut real), answers_about_expansions(&mut embedded));
-    let mut wrong = judge(&of_real, &of_embedded);
-    let (of_real, of_embedded) = tokio::join!(events::forms(&real), events::forms(&embedded));
-    wrong.extend(events::differences(&of_real, &of_embedded));
-    tokio::join!(real.stop(), embedded.stop());
-    tell(&wrong);
+    compare(genesis_of_expansions, answers_about_expansions).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stakes_live_as_on_a_real_node() {
-    let Some(mut real) = real_world(genesis()).await else { return };
-    let mut embedded = World::start_with(genesis()).await;
-    tokio::join!(live(&mut real), live(&mut embedded));
-    let (of_real, of_embedded) = tokio::join!(events::forms(&real), events::forms(&embedded));
-    let wrong = events::differences(&of_real, &of_embedded);
-    tokio::join!(real.stop(), embedded.stop());
-    tell(&wrong);
-}
-
-async fn live(w: &mut World) {
-    let provider = stakes::provider(w).await;
-    stakes::listed(w, &provider).await;
-    stakes::late(w, &provider).await;
-    stakes::too_late(w, &provider).await;
-    stakes::surprising(w, &provider).await;
+    compare(genesis, async |w: &mut World| {
+        let provider = stakes::provider(w).await;
+        stakes::listed(w, &provider).await;
+        stakes::late(w, &provider).await;
+        stakes::too_late(w, &provider).await;
+        stakes::surprising(w, &provider).await;
+        vec![]
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_expansion_lives_as_on_a_real_node() {
+    compare(genesis, async |w: &mut World| {
+        expansion::live(w).await;
+        vec![]
+    })
+    .await;
+}
+
+/// Lives a story on a real node and on the embedded chain: its answers must be those of the table and mean the same, and
+/// its events must have the same forms.
+async fn compare(genesis: fn() -> Genesis, story: impl AsyncFn(&mut World) -> Vec<Answer>) {
     let Some(mut real) = real_world(genesis()).await else { return };
     let mut embedded = World::start_with(genesis()).await;
-    tokio::join!(expansion::live(&mut real), expansion::live(&mut embedded));
-    let (of_real, of_embedded) = tokio::join!(events::forms(&real), events::forms(&embedded));
-    let wrong = events::differences(&of_real, &of_embedded);
+    let (of_real, of_embedded) = tokio::join!(story(&mut real), story(&mut embedded));
+    let mut wrong = judge(&of_real, &of_embedded);
+    wrong.extend(differing_events(&real, &embedded).await);
     tokio::join!(real.stop(), embedded.stop());
     tell(&wrong);
+}
+
+async fn differing_events(real: &World, embedded: &World) -> Vec<String> {
+    let (of_real, of_embedded) = tokio::join!(events::forms(real), events::forms(embedded));
+    events::differences(&of_real, &of_embedded)
 }
 
 fn tell(wrong: &[String]) {

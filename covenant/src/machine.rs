@@ -5,6 +5,7 @@
 //! keeps the others waiting. Under params that cannot be trusted nothing is signed.
 
 use bitcoin::Txid;
+use btc_staking_daemon::backoff::Rest;
 use btc_staking_pos_chain::{MessageOutcome, RefusalKind};
 use btc_staking_protocol::{
     delegation::{CovenantSignatureSet, Delegation},
@@ -19,10 +20,6 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const BATCH: usize = 30;
 /// Most parked delegations remembered; beyond it any one is forgotten, which only costs another look.
 const PARKED_BOUND: usize = 10_000;
-/// Ticks for which a delegation rests after the chain's first refusal; each further rest is twice as long.
-const FIRST_REST: u32 = 4;
-/// Ticks of the longest rest: an hour at the sample configuration's poll interval.
-const LONGEST_REST: u32 = 720;
 /// Most untrusted params versions remembered as reported; a node that tells more is reported each time.
 const UNTRUSTED_BOUND: usize = 1_000;
 
@@ -120,17 +117,9 @@ pub struct Parked {
     rest: Option<Rest>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Rest {
-    /// Ticks left.
-    left: u32,
-    /// Length of this rest, in ticks.
-    length: u32,
-}
-
 impl Parked {
     fn is_due(&self) -> bool {
-        self.rest.is_some_and(|rest| rest.left == 0)
+        self.rest.is_some_and(Rest::is_over)
     }
 }
 
@@ -197,7 +186,7 @@ impl Machine {
 
     fn on_tick(&mut self) -> Vec<Action> {
         for rest in self.parked.values_mut().filter_map(|parked| parked.rest.as_mut()) {
-            rest.left = rest.left.saturating_sub(1);
+            rest.tick();
         }
         // Versions are only ever added; reading them each time costs one call and finds a new one before it is needed.
         let mut actions = vec![Action::FetchParams, Action::FetchPending];
@@ -313,44 +302,21 @@ impl Machine {
                 MessageOutcome::Unknown(error) => {
                     actions.push(Action::Report { staking_txid, reason: error.to_string() })
                 }
-                MessageOutcome::Refused(refusal) => match refusal.kind {
-                    RefusalKind::NotACommitteeMember | RefusalKind::InvalidCovenantSignature => {
+                // A fact may change: the next tick reads the chain again.
+                MessageOutcome::Refused(refusal) if refusal.kind.is_transient_about_listed() => {
+                    actions.push(Action::Report { staking_txid, reason: refusal.to_string() })
+                }
+                MessageOutcome::Refused(refusal) => {
+                    if matches!(
+                        refusal.kind,
+                        RefusalKind::NotACommitteeMember | RefusalKind::InvalidCovenantSignature
+                    ) {
                         actions.push(Action::Alarm(format!(
                             "chain refuses our signature on {staking_txid}: {refusal}; either we are wrong or the node lies"
                         )));
-                        actions.extend(self.put_to_rest(staking_txid, refusal.to_string()));
                     }
-                    // A fact may change: the next tick reads the chain again.
-                    RefusalKind::InsufficientFunds
-                    | RefusalKind::NotNow
-                    | RefusalKind::DelegationNotFound
-                    | RefusalKind::HeaderUnknown
-                    | RefusalKind::NotDeepEnough
-                    | RefusalKind::WaitingTime => {
-                        actions.push(Action::Report { staking_txid, reason: refusal.to_string() })
-                    }
-                    RefusalKind::FinalityProviderNotFound
-                    | RefusalKind::AccountTaken
-                    | RefusalKind::FinalityProviderDeleted
-                    | RefusalKind::DelegationEnded
-                    | RefusalKind::NothingToWithdraw
-                    | RefusalKind::NotAuthorised
-                    | RefusalKind::Broken
-                    | RefusalKind::FinalityProviderSlashed
-                    | RefusalKind::FinalityProviderJailed
-                    | RefusalKind::IncludedTooEarly
-                    | RefusalKind::QuorumMissing
-                    | RefusalKind::BlockNotFound
-                    | RefusalKind::RandomnessNotUsable
-                    | RefusalKind::InvalidRandomness
-                    | RefusalKind::NoVotingPower
-                    | RefusalKind::FinalityNotActive
-                    | RefusalKind::BlockAlreadyFinalised
-                    | RefusalKind::HeadersRejected
-                    | RefusalKind::Other => {
-                        actions.extend(self.put_to_rest(staking_txid, refusal.to_string()));
-                    }
-                },
+                    actions.extend(self.put_to_rest(staking_txid, refusal.to_string()));
+                }
             }
         }
         actions.extend(self.submit_next());
@@ -379,9 +345,9 @@ impl Machine {
 
     /// Leaves a delegation alone for a while, longer each time.
     fn put_to_rest(&mut self, staking_txid: Txid, reason: String) -> Vec<Action> {
-        let before = self.parked.get(&staking_txid).and_then(|parked| parked.rest);
-        let length = before.map_or(FIRST_REST, |rest| rest.length.saturating_mul(2).min(LONGEST_REST));
-        self.leave(staking_txid, reason, Some(Rest { left: length, length }))
+        let mut rest = self.parked.get(&staking_txid).and_then(|parked| parked.rest).unwrap_or_default();
+        rest.grow();
+        self.leave(staking_txid, reason, Some(rest))
     }
 
     fn leave(&mut self, staking_txid: Txid, reason: String, rest: Option<Rest>) -> Vec<Action> {

@@ -20,7 +20,7 @@ use btc_staking_bitcoin_node::{
 };
 use btc_staking_pos_chain::{
     ChainMessage, MessageOutcome,
-    message::{RecoveredSecret, RefusalKind, UndelegationReport},
+    message::{RecoveredSecret, UndelegationReport},
 };
 use btc_staking_protocol::{
     delegation::{Delegation, SlashedOutput},
@@ -449,7 +449,9 @@ impl Machine {
                 // Rests until the stake's reading shows the new status, so that it is not sent twice meanwhile.
                 MessageOutcome::Accepted { .. } | MessageOutcome::AlreadyDone(_) => self.resting.taken(task),
                 MessageOutcome::Unknown(_) => {}
-                MessageOutcome::Refused(refusal) if may_change(refusal.kind) => {}
+                // The next tick computes the task again from facts. After any other refusal it rests, longer each
+                // time; never for good, because one node that is wrong must not silence the watchtower.
+                MessageOutcome::Refused(refusal) if refusal.kind.is_transient_about_listed() => {}
                 MessageOutcome::Refused(refusal) => {
                     actions.extend(self.problem(format!("chain refuses {task:?}: {refusal}")));
                     self.resting.refused(task);
@@ -545,38 +547,4 @@ fn undelegation_report(stake: &Stake, spend: &Spend) -> Option<UndelegationRepor
         proof: spend.spender.inclusion_proof(),
         funding_txs: vec![stake.delegation.terms.staking_tx.clone()],
     })
-}
-
-/// Whether a refusal may turn into acceptance soon: the next tick computes the task again from facts. After any other the
-/// task rests, longer each time; never for good, because one node that is wrong must not silence the watchtower.
-fn may_change(kind: RefusalKind) -> bool {
-    match kind {
-        RefusalKind::NotDeepEnough
-        | RefusalKind::HeaderUnknown
-        | RefusalKind::QuorumMissing
-        | RefusalKind::InsufficientFunds
-        | RefusalKind::DelegationNotFound
-        | RefusalKind::WaitingTime
-        | RefusalKind::NotNow => true,
-        RefusalKind::FinalityProviderNotFound
-        | RefusalKind::AccountTaken
-        | RefusalKind::FinalityProviderDeleted
-        | RefusalKind::DelegationEnded
-        | RefusalKind::NothingToWithdraw
-        | RefusalKind::NotAuthorised
-        | RefusalKind::Broken
-        | RefusalKind::FinalityProviderSlashed
-        | RefusalKind::FinalityProviderJailed
-        | RefusalKind::NotACommitteeMember
-        | RefusalKind::InvalidCovenantSignature
-        | RefusalKind::IncludedTooEarly
-        | RefusalKind::BlockNotFound
-        | RefusalKind::RandomnessNotUsable
-        | RefusalKind::InvalidRandomness
-        | RefusalKind::NoVotingPower
-        | RefusalKind::FinalityNotActive
-        | RefusalKind::BlockAlreadyFinalised
-        | RefusalKind::HeadersRejected
-        | RefusalKind::Other => false,
-    }
 }

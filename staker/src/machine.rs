@@ -15,7 +15,7 @@
 use crate::stake::{DamagedStake, EndReason, Stake, Step};
 use bitcoin::{OutPoint, Transaction, secp256k1::schnorr};
 use btc_staking_bitcoin_node::{BroadcastOutcome, BroadcastRefusal};
-use btc_staking_pos_chain::{FinalityProvider, MessageOutcome, RefusalKind};
+use btc_staking_pos_chain::{FinalityProvider, MessageOutcome};
 use btc_staking_protocol::{
     delegation::{CheckedDelegation, Delegation, DelegationRequest, QuorumMissing},
     keys::CovenantPublicKey,
@@ -279,7 +279,7 @@ impl Machine {
             MessageOutcome::Unknown(error) => {
                 vec![Action::Report(Report::RegistrationUnknown(error.to_string()))]
             }
-            MessageOutcome::Refused(refusal) if may_change(refusal.kind) => {
+            MessageOutcome::Refused(refusal) if refusal.kind.is_transient() => {
                 vec![Action::Report(Report::RegistrationRefused(refusal.to_string()))]
             }
             MessageOutcome::Refused(refusal) => self.end(EndReason::Refused(refusal.to_string())),
@@ -330,39 +330,6 @@ impl Machine {
     fn step_to(&mut self, step: Step) -> Vec<Action> {
         self.stake.step = step.clone();
         vec![Action::Record(step)]
-    }
-}
-
-/// Whether the same registration may be taken later.
-fn may_change(kind: RefusalKind) -> bool {
-    match kind {
-        RefusalKind::NotDeepEnough
-        | RefusalKind::HeaderUnknown
-        | RefusalKind::QuorumMissing
-        | RefusalKind::InsufficientFunds
-        | RefusalKind::FinalityProviderJailed
-        | RefusalKind::WaitingTime
-        | RefusalKind::NotNow => true,
-        RefusalKind::FinalityProviderNotFound
-        | RefusalKind::AccountTaken
-        | RefusalKind::FinalityProviderDeleted
-        | RefusalKind::DelegationEnded
-        | RefusalKind::NothingToWithdraw
-        | RefusalKind::NotAuthorised
-        | RefusalKind::Broken
-        | RefusalKind::FinalityProviderSlashed
-        | RefusalKind::DelegationNotFound
-        | RefusalKind::NotACommitteeMember
-        | RefusalKind::InvalidCovenantSignature
-        | RefusalKind::IncludedTooEarly
-        | RefusalKind::BlockNotFound
-        | RefusalKind::RandomnessNotUsable
-        | RefusalKind::InvalidRandomness
-        | RefusalKind::NoVotingPower
-        | RefusalKind::FinalityNotActive
-        | RefusalKind::BlockAlreadyFinalised
-        | RefusalKind::HeadersRejected
-        | RefusalKind::Other => false,
     }
 }
 

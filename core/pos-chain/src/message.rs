@@ -274,6 +274,17 @@ impl RefusalKind {
             Self::Broken => RefusalClass::Broken,
         }
     }
+
+    /// Whether the same message may be taken later.
+    pub const fn is_transient(self) -> bool {
+        matches!(self.class(), RefusalClass::Transient)
+    }
+
+    /// Whether the same message may be taken later when it is about a stake that a node listed: one that does not know
+    /// the stake is behind.
+    pub const fn is_transient_about_listed(self) -> bool {
+        self.is_transient() || matches!(self, Self::DelegationNotFound)
+    }
 }
 
 impl fmt::Display for Refusal {

@@ -4,48 +4,34 @@
 //! is tried again after rests that double, because one wrong answer of one node must not end a task.
 
 use super::event::Task;
+use btc_staking_daemon::backoff::Rest;
 use std::collections::BTreeMap;
-
-/// Ticks of the first rest after a refusal.
-const FIRST: u32 = 4;
-/// Ticks of the longest rest: an hour at the sample configuration's poll interval.
-pub(super) const LONGEST: u32 = 720;
 
 /// The tasks that rest, or did and may be refused again.
 #[derive(Debug, Default)]
 pub(super) struct Resting(BTreeMap<Task, Rest>);
 
-#[derive(Debug)]
-struct Rest {
-    /// Ticks left.
-    left: u32,
-    /// Length of the next rest.
-    next: u32,
-}
-
 impl Resting {
     /// Counts a tick.
     pub(super) fn tick(&mut self) {
         for rest in self.0.values_mut() {
-            rest.left = rest.left.saturating_sub(1);
+            rest.tick();
         }
     }
 
     /// Whether a task is to be left alone now.
     pub(super) fn contains(&self, task: &Task) -> bool {
-        self.0.get(task).is_some_and(|rest| rest.left > 0)
+        self.0.get(task).is_some_and(|rest| !rest.is_over())
     }
 
     /// The chain took it.
     pub(super) fn taken(&mut self, task: Task) {
-        self.0.insert(task, Rest { left: LONGEST, next: FIRST });
+        self.0.insert(task, Rest::longest());
     }
 
     /// The chain refused it.
     pub(super) fn refused(&mut self, task: Task) {
-        let rest = self.0.entry(task).or_insert(Rest { left: 0, next: FIRST });
-        rest.left = rest.next;
-        rest.next = rest.next.saturating_mul(2).min(LONGEST);
+        self.0.entry(task).or_default().grow();
     }
 
     /// What the task rests on has changed.
@@ -77,7 +63,7 @@ mod tests {
         resting.wake(&task);
         resting.refused(task.clone());
         resting.taken(task.clone());
-        for _ in 1..LONGEST {
+        for _ in 1..Rest::LONGEST {
             resting.tick();
         }
         assert!(resting.contains(&task));

@@ -9,24 +9,27 @@ use crate::{
 };
 use axum::{Json, Router, routing::get};
 use btc_staking_daemon::{
-    cli::{self, Exit, FailWith, Failure, Output},
-    config::{Loader, set_flag},
+    backoff::Backoff,
+    cli::{self, DaemonFlags, Exit, FailWith, Failure, Output, block_on},
+    config::Loader,
     entropy::OsEntropy,
     health::Health,
     http,
-    keyfile::{create_secret32, import_secret32, open_secret32, read_hex_secret32},
+    keyfile::{KeySource, open_secret32},
     metrics::Metrics,
     passphrase::PassphraseSource,
-    tasks::Supervisor,
+    tasks::{Signals, Supervisor},
     telemetry,
 };
-use btc_staking_pos_chain::connect::{AccountSecret, Connector};
+use btc_staking_pos_chain::{
+    ChainError, MemoryOutbox, Outbox,
+    connect::{AccountSecret, Connector, open_both},
+};
 use btc_staking_protocol::keys::CovenantSecret;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use serde_json::json;
 use std::{
     ffi::OsString,
-    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -57,7 +60,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run until SIGTERM.
-    Start(Overrides),
+    Start(DaemonFlags),
     /// Ask a running daemon what it is doing.
     Status,
     /// The member's key and the key of the account that pays.
@@ -67,20 +70,6 @@ enum Command {
     },
     /// Print a complete configuration file to start from.
     Config,
-}
-
-/// Values of the configuration file that a flag may replace.
-#[derive(Debug, Default, Args)]
-struct Overrides {
-    /// Where the sign log is kept.
-    #[arg(long)]
-    data_dir: Option<PathBuf>,
-    /// Where /metrics, /healthz, /readyz and /status are served.
-    #[arg(long)]
-    listen: Option<SocketAddr>,
-    /// How often pending delegations are read, in milliseconds.
-    #[arg(long)]
-    poll_interval_ms: Option<u32>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -129,39 +118,27 @@ fn run(cli: Cli, output: Output, connector: Arc<dyn Connector>) -> Result<(), Fa
             Ok(())
         }
         Command::Status => {
-            let config = load(&cli.config, &Overrides::default())?;
+            let config = load(&cli.config, &DaemonFlags::default())?;
             let status = http::fetch_json(config.listen, "/status").fail_with(Exit::Unreachable)?;
             print_status(&status, output);
             Ok(())
         }
         Command::Keys { command } => {
-            let config = load(&cli.config, &Overrides::default())?;
+            let config = load(&cli.config, &DaemonFlags::default())?;
             keys(&command, &config, &cli.passphrase, output, &*connector)
         }
-        Command::Start(overrides) => {
-            let config = load(&cli.config, &overrides)?;
+        Command::Start(flags) => {
+            let config = load(&cli.config, &flags)?;
             telemetry::init(&config.log).fail_with(Exit::Usage)?;
             let member = open_member(&config, &cli.passphrase)?;
             let account = AccountSecret(open_secret32(&config.account_key_file, &cli.passphrase)?);
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            runtime.block_on(start(config, member, account, connector))
+            block_on(start(config, member, account, connector))
         }
     }
 }
 
-fn load(path: &Path, overrides: &Overrides) -> Result<Config, Failure> {
-    let mut flags = toml::Table::new();
-    let data_dir = overrides.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
-    set_flag(&mut flags, "data_dir", data_dir);
-    set_flag(&mut flags, "listen", overrides.listen.map(|address| address.to_string()));
-    set_flag(&mut flags, "poll_interval_ms", overrides.poll_interval_ms.map(i64::from));
-    Loader::new("COVENANT")
-        .file(path)
-        .reserved(&["COVENANT_CONFIG", "COVENANT_PASSPHRASE_FROM", "COVENANT_PASSPHRASE"])
-        .environment(std::env::vars_os())
-        .flags(flags)
-        .load()
-        .fail_with(Exit::Usage)
+fn load(file: &Path, flags: &DaemonFlags) -> Result<Config, Failure> {
+    Loader::of_program("COVENANT", file).flags(flags.to_table()).load().fail_with(Exit::Usage)
 }
 
 fn open_member(config: &Config, passphrase: &PassphraseSource) -> Result<CovenantSecret, Failure> {
@@ -180,19 +157,13 @@ fn keys(
         Which::Member => (&config.covenant_key_file, "key of a covenant committee member"),
         Which::Account => (&config.account_key_file, "account of a covenant committee member"),
     };
-    let (which, secret) = match command {
-        Keys::Create { which } => {
-            let (file, label) = file_of(*which);
-            (*which, create_secret32(file, passphrase, label, &OsEntropy)?)
-        }
-        Keys::Import { which, from } => {
-            let (file, label) = file_of(*which);
-            let secret = read_hex_secret32(from)?;
-            import_secret32(&secret, file, passphrase, label, &OsEntropy)?;
-            (*which, secret)
-        }
-        Keys::Show { which } => (*which, open_secret32(file_of(*which).0, passphrase)?),
+    let (which, source) = match command {
+        Keys::Create { which } => (*which, KeySource::New),
+        Keys::Import { which, from } => (*which, KeySource::Hex(from)),
+        Keys::Show { which } => (*which, KeySource::Sealed),
     };
+    let (file, label) = file_of(which);
+    let secret = source.secret32(file, passphrase, label, &OsEntropy)?;
     let (name, value) = match which {
         Which::Member => {
             let secret = CovenantSecret::from_bytes(&secret).fail_with(Exit::Usage)?;
@@ -204,7 +175,7 @@ fn keys(
         }
     };
     match output {
-        Output::Json => println!("{}", json!({name: value, "file": file_of(which).0})),
+        Output::Json => println!("{}", json!({name: value, "file": file})),
         Output::Text => println!("{value}"),
     }
     Ok(())
@@ -221,8 +192,13 @@ async fn start(
         Failure::new(exit, error)
     })?;
     let signer = Arc::new(Signer::new(member, log));
-    let chain = connector.connect(&config.chain).await.fail_with(Exit::Unreachable)?;
-    let submitter = connector.open_account(&config.chain, account).await.fail_with(Exit::Unreachable)?;
+    // A daemon that starts before its node is no failure.
+    let mut signals = Signals::new()?;
+    let outbox: Arc<dyn Outbox> = Arc::new(MemoryOutbox::default());
+    let open = || open_both(&*connector, &config.chain, &account, &outbox);
+    let opening = Backoff::default().keep_trying(&OsEntropy, ChainError::is_transient, open);
+    let Ok(opened) = signals.race(opening).await else { return Ok(()) };
+    let (chain, submitter) = opened.fail_with(Exit::Unreachable)?;
     let (metrics, health) = (Metrics::new("covenant"), Health::new());
     let board = Board::new(&metrics, &health)?;
     let status = board.clone();
@@ -233,7 +209,7 @@ async fn start(
     let interval = Duration::from_millis(config.poll_interval_ms.max(50));
     let trust = ParamsTrust::new(&config.chain.id, config.accept_params_versions);
     let service = Arc::new(Service::new(signer, chain, submitter, trust, interval, board));
-    let mut supervisor = Supervisor::new(health, Arc::new(OsEntropy));
+    let mut supervisor = Supervisor::new(health, Arc::new(OsEntropy)).with_signals(signals);
     supervisor.spawn("sign", move |stop| {
         let service = Arc::clone(&service);
         async move { service.run(stop).await }

@@ -2,9 +2,9 @@
 
 pub mod tools;
 
-use crate::signals;
 use btc_staking_daemon::{
-    cli::{Exit, FailWith, Failure},
+    cli::{Exit, FailWith, Failure, block_on},
+    tasks::Signals,
     telemetry::{self, LogOptions},
 };
 use btc_staking_devnet_chain::{AbciConfig, AbciServer, Broken, Genesis, Node, NodeConfig};
@@ -45,8 +45,8 @@ pub fn run(genesis: Option<&Path>, preset: Preset, data_dir: &Path, doors: Doors
     let chain_id = genesis.chain_id.clone();
     let mut config = NodeConfig::new(genesis, data_dir);
     (config.rpc_addr, config.grpc_addr, config.block_time) = (doors.rpc, doors.grpc, doors.block_time);
-    runtime()?.block_on(async {
-        let signals = signals::Signals::new()?;
+    block_on(async {
+        let signals = Signals::new()?;
         let node = Node::start(config).await?;
         println!("chain {chain_id}: CometBFT RPC at http://{}", node.rpc_addr());
         if let Some(address) = node.grpc_addr() {
@@ -65,8 +65,8 @@ pub fn run(genesis: Option<&Path>, preset: Preset, data_dir: &Path, doors: Doors
 pub fn run_abci(data_dir: &Path, listen: SocketAddr) -> Result<(), Failure> {
     telemetry::init(&LogOptions::default())?;
     let config = AbciConfig { addr: listen, ..AbciConfig::new(data_dir) };
-    runtime()?.block_on(async {
-        let signals = signals::Signals::new()?;
+    block_on(async {
+        let signals = Signals::new()?;
         let server = AbciServer::start(config).await?;
         println!("application: proxy_app = \"tcp://{}\"", server.addr());
         let outcome = until_the_end(signals, server.halted()).await;
@@ -75,12 +75,8 @@ pub fn run_abci(data_dir: &Path, listen: SocketAddr) -> Result<(), Failure> {
     })
 }
 
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()
-}
-
 async fn until_the_end(
-    mut signals: signals::Signals,
+    mut signals: Signals,
     mut halted: watch::Receiver<Option<Broken>>,
 ) -> Result<(), Failure> {
     let stopped = "the chain stopped".to_owned();

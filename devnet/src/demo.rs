@@ -4,11 +4,13 @@ use crate::{
     facts::Facts,
     network::{Network, NetworkOptions, Pace},
     report::{BitcoinNodeReport, ChainReport, Report},
-    signals::Signals,
     story::{self, Findings},
     timeline::{Target, Timeline},
 };
-use btc_staking_daemon::cli::{Exit, Failure, Output};
+use btc_staking_daemon::{
+    cli::{Exit, Failure, Output, block_on},
+    tasks::Signals,
+};
 use std::{
     io::{self, Write as _},
     time::Duration,
@@ -32,8 +34,7 @@ pub fn run(options: NetworkOptions, output: Output) -> Result<Exit, Failure> {
         "Bitcoin staking, from lock to withdrawal. Seed {}: every key follows from it and is public.",
         options.seed
     ));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let report = runtime.block_on(tell(&options, &timeline))?;
+    let report = block_on(tell(&options, &timeline))?;
     report.print(&timeline);
     if output == Output::Json {
         writeln!(io::stdout().lock(), "{}", serde_json::to_string(&report)?)?;

@@ -32,7 +32,6 @@ pub mod processes;
 pub mod report;
 pub mod roles;
 pub mod roster;
-pub mod signals;
 pub mod staking_chain;
 pub mod story;
 pub mod timeline;

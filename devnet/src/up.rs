@@ -2,10 +2,12 @@
 
 use crate::{
     network::{CHAIN_ID, Network, NetworkOptions, Pace},
-    signals::Signals,
     timeline::{Target, Timeline},
 };
-use btc_staking_daemon::cli::{Exit, Failure};
+use btc_staking_daemon::{
+    cli::{Exit, Failure, block_on},
+    tasks::Signals,
+};
 use std::{path::Path, time::Duration};
 
 /// Slow enough to read along.
@@ -22,8 +24,7 @@ pub const PACE: Pace = Pace {
 pub fn run(options: NetworkOptions) -> Result<(), Failure> {
     let timeline = Timeline::new(Target::Stdout);
     timeline.line(&format!("Seed {}: every key follows from it and is public.", options.seed));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    block_on(async {
         let mut signals = Signals::new()?;
         let mut network = tokio::select! {
             network = Network::start(&options, &timeline) => network?,

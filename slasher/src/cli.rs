@@ -6,24 +6,28 @@ use crate::{
     service::{Bitcoin, Board, Service},
 };
 use axum::{Json, Router, routing::get};
+use btc_staking_bitcoin_node::NodeError;
 use btc_staking_daemon::{
-    cli::{self, Exit, FailWith, Failure, Output},
-    config::{Loader, set_flag},
+    backoff::Backoff,
+    cli::{self, DaemonFlags, Exit, FailWith, Failure, Output, block_on},
+    config::Loader,
     entropy::OsEntropy,
     health::Health,
     http,
-    keyfile::{create_secret32, import_secret32, open_secret32, read_hex_secret32},
+    keyfile::{KeySource, open_secret32},
     metrics::Metrics,
     passphrase::PassphraseSource,
-    tasks::Supervisor,
+    tasks::{Signals, Supervisor},
     telemetry,
 };
-use btc_staking_pos_chain::connect::{AccountSecret, Connector};
-use clap::{Args, Parser, Subcommand};
+use btc_staking_pos_chain::{
+    ChainError, MemoryOutbox, Outbox,
+    connect::{AccountSecret, Connector, open_both},
+};
+use clap::{Parser, Subcommand};
 use serde_json::json;
 use std::{
     ffi::OsString,
-    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -54,7 +58,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run until SIGTERM.
-    Start(Overrides),
+    Start(DaemonFlags),
     /// Ask a running watchtower what it is doing.
     Status,
     /// The key of the account that pays on the staking chain.
@@ -64,20 +68,6 @@ enum Command {
     },
     /// Print a complete configuration file to start from.
     Config,
-}
-
-/// Values of the configuration file that a flag may replace.
-#[derive(Debug, Default, Args)]
-struct Overrides {
-    /// Where records are kept.
-    #[arg(long)]
-    data_dir: Option<PathBuf>,
-    /// Where /metrics, /healthz, /readyz and /status are served.
-    #[arg(long)]
-    listen: Option<SocketAddr>,
-    /// How often both chains are looked at, in milliseconds.
-    #[arg(long)]
-    poll_interval_ms: Option<u32>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -107,38 +97,26 @@ fn run(cli: Cli, output: Output, connector: Arc<dyn Connector>) -> Result<(), Fa
             Ok(())
         }
         Command::Status => {
-            let config = load(&cli.config, &Overrides::default())?;
+            let config = load(&cli.config, &DaemonFlags::default())?;
             let status = http::fetch_json(config.listen, "/status").fail_with(Exit::Unreachable)?;
             print_status(&status, output);
             Ok(())
         }
         Command::Keys { command } => {
-            let config = load(&cli.config, &Overrides::default())?;
+            let config = load(&cli.config, &DaemonFlags::default())?;
             keys(&command, &config, &cli.passphrase, output, &*connector)
         }
-        Command::Start(overrides) => {
-            let config = load(&cli.config, &overrides)?;
+        Command::Start(flags) => {
+            let config = load(&cli.config, &flags)?;
             telemetry::init(&config.log).fail_with(Exit::Usage)?;
             let secret = AccountSecret(open_secret32(&config.account_key_file, &cli.passphrase)?);
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            runtime.block_on(start(config, secret, connector))
+            block_on(start(config, secret, connector))
         }
     }
 }
 
-fn load(path: &Path, overrides: &Overrides) -> Result<Config, Failure> {
-    let mut flags = toml::Table::new();
-    let data_dir = overrides.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
-    set_flag(&mut flags, "data_dir", data_dir);
-    set_flag(&mut flags, "listen", overrides.listen.map(|address| address.to_string()));
-    set_flag(&mut flags, "poll_interval_ms", overrides.poll_interval_ms.map(i64::from));
-    Loader::new("SLASHER")
-        .file(path)
-        .reserved(&["SLASHER_CONFIG", "SLASHER_PASSPHRASE_FROM", "SLASHER_PASSPHRASE"])
-        .environment(std::env::vars_os())
-        .flags(flags)
-        .load()
-        .fail_with(Exit::Usage)
+fn load(file: &Path, flags: &DaemonFlags) -> Result<Config, Failure> {
+    Loader::of_program("SLASHER", file).flags(flags.to_table()).load().fail_with(Exit::Usage)
 }
 
 fn keys(
@@ -150,15 +128,12 @@ fn keys(
 ) -> Result<(), Failure> {
     const LABEL: &str = "account of a watchtower";
     let file = &config.account_key_file;
-    let secret = match command {
-        Keys::Create => create_secret32(file, passphrase, LABEL, &OsEntropy)?,
-        Keys::Import { from } => {
-            let secret = read_hex_secret32(from)?;
-            import_secret32(&secret, file, passphrase, LABEL, &OsEntropy)?;
-            secret
-        }
-        Keys::Show => open_secret32(file, passphrase)?,
+    let source = match command {
+        Keys::Create => KeySource::New,
+        Keys::Import { from } => KeySource::Hex(from),
+        Keys::Show => KeySource::Sealed,
     };
+    let secret = source.secret32(file, passphrase, LABEL, &OsEntropy)?;
     let address = connector.account_address(&config.chain, &AccountSecret(secret))?;
     match output {
         Output::Json => println!("{}", json!({"address": address, "file": config.account_key_file})),
@@ -172,9 +147,17 @@ async fn start(config: Config, secret: AccountSecret, connector: Arc<dyn Connect
         let exit = if error.is_locked() { Exit::Locked } else { Exit::Failure };
         Failure::new(exit, error)
     })?;
-    let bitcoin: Arc<dyn Bitcoin> = Arc::new(config.bitcoin.connect().await.fail_with(Exit::Unreachable)?);
-    let chain = connector.connect(&config.chain).await.fail_with(Exit::Unreachable)?;
-    let submitter = connector.open_account(&config.chain, secret).await.fail_with(Exit::Unreachable)?;
+    // A daemon that starts before its nodes is no failure.
+    let mut signals = Signals::new()?;
+    let connecting =
+        Backoff::default().keep_trying(&OsEntropy, NodeError::is_transient, || config.bitcoin.connect());
+    let Ok(connected) = signals.race(connecting).await else { return Ok(()) };
+    let bitcoin: Arc<dyn Bitcoin> = Arc::new(connected.fail_with(Exit::Unreachable)?);
+    let outbox: Arc<dyn Outbox> = Arc::new(MemoryOutbox::default());
+    let open = || open_both(&*connector, &config.chain, &secret, &outbox);
+    let opening = Backoff::default().keep_trying(&OsEntropy, ChainError::is_transient, open);
+    let Ok(opened) = signals.race(opening).await else { return Ok(()) };
+    let (chain, submitter) = opened.fail_with(Exit::Unreachable)?;
     let (metrics, health) = (Metrics::new("slasher"), Health::new());
     let board = Board::new(&metrics, &health)?;
     let status = board.clone();
@@ -184,7 +167,7 @@ async fn start(config: Config, secret: AccountSecret, connector: Arc<dyn Connect
 
     let interval = Duration::from_millis(config.poll_interval_ms.max(50));
     let service = Arc::new(Service::new(bitcoin, chain, submitter, Arc::new(records), interval, board));
-    let mut supervisor = Supervisor::new(health, Arc::new(OsEntropy));
+    let mut supervisor = Supervisor::new(health, Arc::new(OsEntropy)).with_signals(signals);
     let relay = Arc::clone(&service);
     supervisor.spawn("relay", move |stop| {
         let service = Arc::clone(&relay);

@@ -6,7 +6,7 @@ use crate::{
 };
 use bitcoin::Network;
 use btc_staking_daemon::{
-    cli::{self, Exit, FailWith, Failure, Output},
+    cli::{self, Exit, FailWith, Failure, Output, block_on},
     config::{Loader, set_flag},
     passphrase::PassphraseSource,
     telemetry::{self, TelemetryError},
@@ -144,8 +144,7 @@ impl Context {
             Command::Chains(command) => {
                 let config = self.load()?;
                 start_logging(&config)?;
-                let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-                runtime.block_on(self.ask_chains(&config, command))
+                block_on(self.ask_chains(&config, command))
             }
         }
     }
@@ -203,13 +202,7 @@ fn start_logging(config: &Config) -> Result<(), Failure> {
 fn load(file: &Path, data_dir: Option<&Path>) -> Result<Config, Failure> {
     let mut flags = toml::Table::new();
     set_flag(&mut flags, "data_dir", data_dir.map(|path| path.to_string_lossy().into_owned()));
-    Loader::new("STAKER")
-        .file(file)
-        .reserved(&["STAKER_CONFIG", "STAKER_PASSPHRASE_FROM", "STAKER_PASSPHRASE"])
-        .environment(std::env::vars_os())
-        .flags(flags)
-        .load()
-        .fail_with(Exit::Usage)
+    Loader::of_program("STAKER", file).flags(flags).load().fail_with(Exit::Usage)
 }
 
 fn parse_timelock(text: &str) -> Result<Timelock, String> {

@@ -13,12 +13,16 @@
 //! # assert_eq!(code, std::process::ExitCode::SUCCESS);
 //! ```
 
+use crate::config::set_flag;
 use serde_json::json;
 use std::{
     error::Error,
     fmt,
+    future::Future,
     io::Write as _,
+    net::SocketAddr,
     panic::{self, AssertUnwindSafe},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -226,6 +230,40 @@ pub fn run(output: Output, program: impl FnOnce() -> Result<(), Failure>) -> Exi
     };
     failure.print(output);
     failure.exit.into()
+}
+
+/// Runs what awaits, on a runtime of as many threads as there are cores.
+///
+/// # Errors
+/// What the work says, or that there is no runtime.
+pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+/// The values of a daemon's configuration that every daemon lets a flag replace.
+#[derive(Debug, Default, clap::Args)]
+pub struct DaemonFlags {
+    /// Where records are kept.
+    #[arg(long)]
+    pub data_dir: Option<PathBuf>,
+    /// Where /metrics, /healthz, /readyz and /status are served.
+    #[arg(long)]
+    pub listen: Option<SocketAddr>,
+    /// How often the chains are looked at, in milliseconds.
+    #[arg(long)]
+    pub poll_interval_ms: Option<u32>,
+}
+
+impl DaemonFlags {
+    /// The flags that were given, as a layer of the configuration.
+    pub fn to_table(&self) -> toml::Table {
+        let mut flags = toml::Table::new();
+        let data_dir = self.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
+        set_flag(&mut flags, "data_dir", data_dir);
+        set_flag(&mut flags, "listen", self.listen.map(|address| address.to_string()));
+        set_flag(&mut flags, "poll_interval_ms", self.poll_interval_ms.map(i64::from));
+        flags
+    }
 }
 
 #[cfg(test)]

@@ -151,6 +151,23 @@ pub trait Connector: Send + Sync {
     ) -> Result<btc_staking_protocol::keys::AccountAddress>;
 }
 
+/// Makes both ports of a chain: the reader and the one sender of an account, which remembers what is on its way in
+/// `outbox`. May be tried again; see [`ChainError::is_transient`](crate::ChainError::is_transient).
+///
+/// # Errors
+/// As [`Connector::connect`] and [`Connector::open_account_with`].
+pub async fn open_both(
+    connector: &dyn Connector,
+    endpoint: &ChainEndpoint,
+    secret: &AccountSecret,
+    outbox: &Arc<dyn Outbox>,
+) -> Result<(Arc<dyn PosChain>, Arc<dyn Submitter>)> {
+    let chain = connector.connect(endpoint).await?;
+    let secret = AccountSecret(secret.0.clone());
+    let submitter = connector.open_account_with(endpoint, secret, Arc::clone(outbox)).await?;
+    Ok((chain, submitter))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

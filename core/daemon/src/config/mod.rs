@@ -117,6 +117,15 @@ impl Loader {
         }
     }
 
+    /// The layers of a program as all of ours have them: its file, and its environment without the variables that name
+    /// the file and the passphrase.
+    pub fn of_program(prefix: &str, file: &Path) -> Self {
+        let loader = Self::new(prefix).file(file).environment(std::env::vars_os());
+        let name = |what| format!("{}{what}", loader.prefix);
+        let reserved = ["CONFIG", "PASSPHRASE_FROM", "PASSPHRASE"].map(name);
+        loader.reserved(&reserved.each_ref().map(String::as_str))
+    }
+
     /// Reads this file, which must be there.
     pub fn file(mut self, path: &Path) -> Self {
         self.file = Some((path.to_owned(), Missing::Refused));

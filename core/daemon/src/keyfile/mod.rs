@@ -22,7 +22,9 @@ mod envelope;
 mod file;
 mod secret32;
 
-pub use secret32::{NotA32ByteSecret, create_secret32, import_secret32, open_secret32, read_hex_secret32};
+pub use secret32::{
+    KeySource, NotA32ByteSecret, create_secret32, import_secret32, open_secret32, read_hex_secret32,
+};
 
 use crate::{
     entropy::{Entropy, EntropyError},

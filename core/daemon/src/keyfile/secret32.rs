@@ -85,6 +85,41 @@ pub fn open_secret32(file: &Path, passphrase: &PassphraseSource) -> Result<Zeroi
     Ok(Zeroizing::new(secret))
 }
 
+/// Where a command about a key has it from.
+#[derive(Debug, Clone, Copy)]
+pub enum KeySource<'a> {
+    /// Drawn, and sealed into a new file.
+    New,
+    /// Read from a file of hexadecimal digits (`-` for standard input), and sealed into a new file.
+    Hex(&'a Path),
+    /// Opened.
+    Sealed,
+}
+
+impl KeySource<'_> {
+    /// Returns the secret, which is in `file` by then.
+    ///
+    /// # Errors
+    /// As [`create_secret32`], [`read_hex_secret32`] and [`open_secret32`].
+    pub fn secret32(
+        self,
+        file: &Path,
+        passphrase: &PassphraseSource,
+        label: &str,
+        entropy: &dyn Entropy,
+    ) -> Result<Zeroizing<[u8; 32]>, Failure> {
+        match self {
+            Self::New => create_secret32(file, passphrase, label, entropy),
+            Self::Hex(from) => {
+                let secret = read_hex_secret32(from)?;
+                import_secret32(&secret, file, passphrase, label, entropy)?;
+                Ok(secret)
+            }
+            Self::Sealed => open_secret32(file, passphrase),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,9 +5,11 @@
 //! SIGTERM or SIGINT. Stopping means: every task sees its [`Stop`], has until the deadline to finish what it is
 //! doing, and is cut off then.
 
+mod signals;
 mod stop;
 mod supervisor;
 
+pub use signals::Signals;
 pub use stop::{Stop, StopSource, Stopped};
 pub use supervisor::{Ended, Outcome, Supervisor};
 

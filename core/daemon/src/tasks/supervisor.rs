@@ -1,6 +1,6 @@
 //! The supervisor: starts tasks, restarts them, and drains them at the end.
 
-use super::{Stop, StopSource, Stopped, TaskError};
+use super::{Signals, Stop, StopSource, Stopped, TaskError};
 use crate::cli::{Exit, Failure};
 use crate::{
     backoff::{Backoff, Policy},
@@ -14,10 +14,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    task::{Id, JoinError, JoinSet},
-};
+use tokio::task::{Id, JoinError, JoinSet};
 
 /// A task that ran this long before it failed starts its backoff from the beginning.
 const HEALTHY_RUN: Duration = Duration::from_secs(60);
@@ -28,6 +25,7 @@ pub struct Supervisor {
     health: Health,
     entropy: Arc<dyn Entropy>,
     policy: Policy,
+    signals: Option<Signals>,
     tasks: JoinSet<Result<(), String>>,
     names: BTreeMap<Id, String>,
 }
@@ -67,6 +65,7 @@ impl Supervisor {
             health,
             entropy,
             policy: Policy::default(),
+            signals: None,
             tasks: JoinSet::new(),
             names: BTreeMap::new(),
         }
@@ -76,6 +75,12 @@ impl Supervisor {
     /// stops the process.
     pub fn with_backoff(mut self, policy: Policy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// Listens to signals that were taken over before, so that none is lost that comes while a daemon starts.
+    pub fn with_signals(mut self, signals: Signals) -> Self {
+        self.signals = Some(signals);
         self
     }
 
@@ -119,7 +124,7 @@ impl Supervisor {
     /// A [`Failure`] that names the task that gave up for all.
     pub async fn serve(mut self, server: crate::http::Server, deadline: Duration) -> Result<(), Failure> {
         // Before anybody can see that the daemon is up: a signal sent from then on must drain it, not kill it.
-        let signals = Signals::new()?;
+        let signals = self.take_signals()?;
         server.supervise(&mut self);
         let ended = self.run_until(signals, deadline).await?;
         match ended.outcome {
@@ -135,9 +140,13 @@ impl Supervisor {
     ///
     /// # Errors
     /// [`io::Error`] when signal handlers cannot be installed.
-    pub async fn run(self, deadline: Duration) -> io::Result<Ended> {
-        let signals = Signals::new()?;
+    pub async fn run(mut self, deadline: Duration) -> io::Result<Ended> {
+        let signals = self.take_signals()?;
         self.run_until(signals, deadline).await
+    }
+
+    fn take_signals(&mut self) -> io::Result<Signals> {
+        self.signals.take().map_or_else(Signals::new, Ok)
     }
 
     async fn run_until(mut self, mut signals: Signals, deadline: Duration) -> io::Result<Ended> {
@@ -273,23 +282,5 @@ fn describe(error: JoinError) -> String {
             format!("panicked: {}", text.as_deref().unwrap_or("without a message"))
         }
         Err(_) => "cut off".to_owned(),
-    }
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        }
     }
 }

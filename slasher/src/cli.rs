@@ -1,9 +1,10 @@
 //! The command line.
 
 use crate::{
+    board::Board,
     config::{Config, SAMPLE},
     records::Records,
-    service::{Bitcoin, Board, Service},
+    service::{Bitcoin, Service},
 };
 use axum::{Json, Router, routing::get};
 use btc_staking_bitcoin_node::NodeError;

@@ -7,8 +7,10 @@
 //! | [`relay`] | Bitcoin headers for the chain's light client |
 //! | [`records`] | facts, the follower's cursor and the evidence of open cases |
 //! | [`service`] | the file that awaits |
+//! | [`board`] | what operators see |
 //! | [`config`], [`cli`] | configuration and command line |
 
+pub mod board;
 pub mod cli;
 pub mod config;
 pub mod machine;

@@ -4,10 +4,10 @@
 //! evidence is recorded before the first broadcast of its case.
 
 use crate::{
-    machine::{Action, Event, Machine, Report, Task},
+    board::{self, Board},
+    machine::{Action, Event, Machine, Task},
     records::Records,
     relay::{Relayed, relay_once},
-    stakes::SlashingStep,
 };
 use bitcoin::{Amount, OutPoint, Transaction, TxOut};
 use btc_staking_bitcoin_node::{
@@ -15,11 +15,7 @@ use btc_staking_bitcoin_node::{
     ports::{BlockRef, BlockSource, BroadcastOutcome, Broadcaster, BurnLimit, NodeError},
     watch::{Confirmation, Spend, WatchFact},
 };
-use btc_staking_daemon::{
-    health::{Check, Health},
-    metrics::{Metrics, MetricsError},
-    tasks::{Stop, Stopped, TaskError},
-};
+use btc_staking_daemon::tasks::{Stop, Stopped, TaskError};
 use btc_staking_pos_chain::{ChainError, ErrorKind, Listing, PosChain, Submitter};
 use btc_staking_protocol::{
     delegation::{Delegation, SlashedOutput},
@@ -28,14 +24,7 @@ use btc_staking_protocol::{
     params::StakingParams,
 };
 use btc_staking_store::StoreError;
-use prometheus::IntGauge;
-use serde_json::{Value, json};
-use std::{
-    future::Future,
-    pin::pin,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 use thiserror::Error;
 
 /// Longest wait for one answer of the chain.
@@ -55,52 +44,6 @@ pub struct Service {
     records: Arc<Records>,
     poll_interval: Duration,
     board: Board,
-}
-
-/// What operators see.
-#[derive(Clone)]
-pub struct Board {
-    status: Arc<Mutex<Value>>,
-    gauges: Arc<Gauges>,
-    bitcoin: Arc<Check>,
-    chain: Arc<Check>,
-}
-
-struct Gauges {
-    btc_height: IntGauge,
-    light_client_height: IntGauge,
-    stakes: IntGauge,
-    cases: IntGauge,
-    slashings_open: IntGauge,
-    slashings_done: IntGauge,
-}
-
-impl Board {
-    /// Registers the gauges and checks.
-    ///
-    /// # Errors
-    /// [`MetricsError`] when a name is taken.
-    pub fn new(metrics: &Metrics, health: &Health) -> Result<Self, MetricsError> {
-        let gauges = Gauges {
-            btc_height: metrics.gauge("btc_height", "Bitcoin height followed to")?,
-            light_client_height: metrics.gauge("light_client_height", "tip of the chain's light client")?,
-            stakes: metrics.gauge("stakes", "stakes under watch")?,
-            cases: metrics.gauge("cases", "finality providers whose key was extracted")?,
-            slashings_open: metrics.gauge("slashings_open", "stakes to slash that are not final yet")?,
-            slashings_done: metrics.gauge("slashings_done", "stakes whose slashing is final")?,
-        };
-        Ok(Self {
-            status: Arc::new(Mutex::new(json!({}))),
-            gauges: Arc::new(gauges),
-            bitcoin: Arc::new(health.check("bitcoin")),
-            chain: Arc::new(health.check("chain")),
-        })
-    }
-
-    /// The last status, as served under `/status`.
-    pub fn status(&self) -> Value {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
 }
 
 /// Why a round failed.
@@ -322,7 +265,7 @@ impl<'s> Watcher<'s> {
         let tip = self.take_light_client_tip(stop).await;
         let delegations = self.take_delegations(stop).await;
         self.step(Event::Tick, stop).await?;
-        self.publish();
+        self.service.board.publish(&self.machine, self.follower.cursor().tip());
         evidence?;
         delegations.and(tip)?;
         self.service.board.chain.ok();
@@ -372,7 +315,7 @@ impl<'s> Watcher<'s> {
     async fn take_light_client_tip(&mut self, stop: &mut Stop) -> Result<(), RoundError> {
         let reading = self.service.chain.fetch_light_client_tip();
         let tip = stop.race(in_time(ANSWER_TIMEOUT, "the light client", reading)).await??;
-        self.service.board.gauges.light_client_height.set(i64::from(tip.height.to_u32()));
+        self.service.board.show_light_client_tip(tip.height);
         self.step(Event::LightClientTip(tip.height), stop).await
     }
 
@@ -448,7 +391,7 @@ impl<'s> Watcher<'s> {
                 }
                 Action::FetchStakes(provider) => stop.race(self.fetch_stakes(&provider)).await?,
                 Action::Report(report) => {
-                    tell(&report);
+                    board::tell(&report);
                     None
                 }
                 Action::Submit(tasks) => Some(self.submit(tasks).await),
@@ -533,40 +476,6 @@ impl<'s> Watcher<'s> {
         }
         Ok(Some(Event::Found { confirmations, spends, unreadable }))
     }
-
-    fn publish(&self) {
-        let gauges = &self.service.board.gauges;
-        let tip = self.follower.cursor().tip();
-        gauges.btc_height.set(tip.map_or(0, |tip| i64::from(tip.height.to_u32())));
-        gauges.stakes.set(count(self.machine.stakes()));
-        gauges.cases.set(i64::try_from(self.machine.cases()).unwrap_or(i64::MAX));
-        let is_done = |step: &SlashingStep| match step {
-            SlashingStep::Slashed { .. } | SlashingStep::TakenBy { is_final: true, .. } => true,
-            SlashingStep::NotOnBitcoin
-            | SlashingStep::Fire(_)
-            | SlashingStep::Confirming { .. }
-            | SlashingStep::TakenBy { is_final: false, .. } => false,
-        };
-        gauges.slashings_done.set(count(self.machine.slashings().filter(|(_, _, step, _)| is_done(step))));
-        gauges.slashings_open.set(count(self.machine.slashings().filter(|(_, _, step, _)| !is_done(step))));
-        let slashings: Vec<Value> = self
-            .machine
-            .slashings()
-            .map(|(provider, txid, step, reason)| {
-                json!({
-                    "finality_provider": provider, "staking_txid": txid,
-                    "state": describe(step), "done": is_done(step), "reason": reason,
-                })
-            })
-            .collect();
-        let status = json!({
-            "btc_height": tip.map(|tip| tip.height),
-            "stakes": self.machine.stakes().count(),
-            "cases": self.machine.cases(),
-            "slashings": slashings,
-        });
-        *self.service.board.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
-    }
 }
 
 /// Waits for an answer of the chain, but not longer than the deadline.
@@ -581,10 +490,6 @@ async fn in_time<T>(
     })
 }
 
-fn count<T>(items: impl Iterator<Item = T>) -> i64 {
-    i64::try_from(items.count()).unwrap_or(i64::MAX)
-}
-
 /// Runs the spend through Bitcoin Core's interpreter with taproot rules before it leaves the machine.
 fn verify_script(tx: &Transaction, target: &TxOut) -> Result<(), String> {
     const FLAGS: u32 = bitcoinconsensus::VERIFY_ALL_PRE_TAPROOT | bitcoinconsensus::VERIFY_TAPROOT;
@@ -597,32 +502,4 @@ fn verify_script(tx: &Transaction, target: &TxOut) -> Result<(), String> {
     let raw = bitcoin::consensus::serialize(tx);
     bitcoinconsensus::verify_with_flags(script, target.value.to_sat(), &raw, Some(&[spent]), 0, FLAGS)
         .map_err(|error| format!("the completed transaction does not satisfy its script: {error}"))
-}
-
-fn describe(step: &SlashingStep) -> String {
-    match step {
-        SlashingStep::NotOnBitcoin => "not on bitcoin".to_owned(),
-        SlashingStep::Fire(SlashedOutput::Staking) => "broadcasting for the staking output".to_owned(),
-        SlashingStep::Fire(SlashedOutput::Unbonding) => "broadcasting for the unbonding output".to_owned(),
-        SlashingStep::Confirming { txid, height, .. } => format!("{txid} confirmed at {height}"),
-        SlashingStep::Slashed { txid, height, .. } => format!("slashed by {txid} at {height}"),
-        SlashingStep::TakenBy { txid, height, is_final } => {
-            let finality = if *is_final { "for good" } else { "not deep yet" };
-            format!("taken by {txid} at {height}, {finality}")
-        }
-    }
-}
-
-fn tell(report: &Report) {
-    match report {
-        Report::KeyExtracted { finality_provider, stakes } => {
-            tracing::error!(%finality_provider, stakes, "a finality provider double-signed, its key is extracted");
-        }
-        Report::Slashing { staking_txid, step, reason } => {
-            let state = describe(step);
-            let reason = reason.as_deref().unwrap_or_default();
-            tracing::info!(%staking_txid, state, reason, "slashing");
-        }
-        Report::Problem(text) => tracing::warn!(problem = text, "set aside, the others go on"),
-    }
 }

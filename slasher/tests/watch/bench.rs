@@ -42,9 +42,10 @@ use btc_staking_protocol::{
     rate::Decimal,
 };
 use btc_staking_slasher::{
+    board::Board,
     records::Records,
     relay::{RelayError, Relayed, relay_once},
-    service::{Board, RoundError, Service, Watcher},
+    service::{RoundError, Service, Watcher},
 };
 use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;

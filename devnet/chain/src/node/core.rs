@@ -132,6 +132,11 @@ impl Core {
     ) -> Result<BTreeSet<Place>, Broken> {
         index::find(self.app().backend(), kind, key, wanted, heights)
     }
+    /// Every record of the event index up to a height, for tests of what a killed node left.
+    #[cfg(test)]
+    pub(crate) fn indexed_events(&self, up_to: u64) -> Vec<(Vec<u8>, Vec<u8>)> {
+        index::all(self.app().backend(), up_to).unwrap()
+    }
     /// Answers a query.
     pub(crate) fn query(&self, input: QueryInput<'_>) -> Result<QueryOutput, Broken> {
         self.app().query(input)

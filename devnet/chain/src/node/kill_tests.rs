@@ -126,6 +126,9 @@ pub(super) fn check(path: &Path, undisturbed: &Core) -> u64 {
         assert_eq!(core.place(&hash).unwrap().map(|place| place.height), Some(at), "index of block {at}");
     }
     assert_eq!(core.block(height + 1).unwrap(), None, "no block is ahead of the state");
+    let (found, expected) = [&core, undisturbed].map(|core| core.indexed_events(height)).into();
+    assert!(!expected.is_empty() && found == expected, "the index of events up to block {height}");
+    assert_eq!(core.indexed_events(u64::MAX).len(), found.len(), "no indexed event is ahead of the state");
     if undisturbed.height() == height {
         assert_eq!(core.app_hash(), undisturbed.app_hash());
     }

@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use crate::support::{CHAIN, GAS, World, account, address, any, by_hand};
+use bitcoin::consensus::serialize;
 use btc_staking_babylon::{
     proto::{
         Any, AuthInfo, Coin, Fee, MsgDelegate, TxBody, TxRaw, btclightclient::MsgInsertHeaders,
@@ -152,6 +153,7 @@ pub async fn violate(case: &str, w: &World) -> Option<Outcome> {
             let amount = coins("ubbn", "1000000");
             with_fee(state(w).await, Fee { amount, gas_limit: 0, ..Default::default() })
         }
+        "tx_refund_gas" => return Some(refund_without_gas(w).await),
         "tx_poor" => {
             let amount = coins("ubbn", "2000000000000000");
             with_fee(state(w).await, Fee { amount, gas_limit: GAS, ..Default::default() })
@@ -196,6 +198,22 @@ pub async fn violate(case: &str, w: &World) -> Option<Outcome> {
         _ => return None,
     };
     Some(refused(w.broadcast(bytes).await))
+}
+
+/// Headers are reported with gas for all but the refund of the fee, which comes last.
+async fn refund_without_gas(w: &World) -> Outcome {
+    let headers = vec![serialize(&w.bitcoin.clone().mine(&[]))];
+    let message = any(&MsgInsertHeaders { signer: address("other"), headers });
+    let needed = w.simulate("other", vec![message.clone()]).await.unwrap();
+    // Two balances are read and written for the refund; that costs more.
+    let gas = GasAndFee { limit: needed - 3_000, fee: 50_000 };
+    let before = state(w).await;
+    let signed = sign_tx(&account("other"), CHAIN, before, vec![message], gas).unwrap();
+    let included = w.broadcast(signed.bytes).await;
+    if included.is_ok() {
+        w.set_state("other", AccountState { sequence: before.sequence + 1, ..before });
+    }
+    refused(included)
 }
 
 /// The key of one account for the message of another that has none yet.

@@ -176,16 +176,8 @@ impl World {
     }
 }
 
-/// This many cases unless `PROPTEST_CASES` says otherwise.
-fn cases(number: u32) -> ProptestConfig {
-    match std::env::var_os("PROPTEST_CASES") {
-        Some(_) => ProptestConfig::default(),
-        None => ProptestConfig::with_cases(number),
-    }
-}
-
 proptest! {
-    #![proptest_config(cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
     fn no_output_gets_two_ways_out_in_any_history(steps in prop::collection::vec(step(), 1..25)) {
         let mut world = World::new();

@@ -170,16 +170,8 @@ impl World {
     }
 }
 
-/// This many cases unless `PROPTEST_CASES` says otherwise.
-fn cases(number: u32) -> ProptestConfig {
-    match std::env::var_os("PROPTEST_CASES") {
-        Some(_) => ProptestConfig::default(),
-        None => ProptestConfig::with_cases(number),
-    }
-}
-
 proptest! {
-    #![proptest_config(cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
     fn in_any_history_only_the_guilty_are_slashed_and_none_of_their_stakes_escapes(
         steps in prop::collection::vec(step(), 1..30)

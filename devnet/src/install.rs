@@ -178,6 +178,7 @@ impl Workshop<'_> {
         let config = ProviderConfig {
             data_dir: home.join("data"),
             eots_key_files: vec![eots_key_file.clone()],
+            signer: None,
             account_key_file: home.join("account.key"),
             listen: self.board()?,
             chain: self.surroundings.chain.clone().into(),

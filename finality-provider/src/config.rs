@@ -9,7 +9,10 @@ use crate::{
     service::Settings,
 };
 use btc_staking_daemon::{http, telemetry::LogOptions};
-use btc_staking_eots_manager::records::{ChainId, InvalidChainId};
+use btc_staking_eots_manager::{
+    records::{ChainId, InvalidChainId},
+    signer::SignerAddress,
+};
 use btc_staking_pos_chain::connect::ChainEndpoint;
 use btc_staking_protocol::keys::FinalityProviderPublicKey;
 use serde::{Deserialize, Serialize};
@@ -21,6 +24,9 @@ pub const SAMPLE: &str = r#"# Where the sign records are kept; one daemon per fo
 data_dir = "finality-provider-data"
 # Sealed EOTS keys, one file per finality provider (finality-provider keys create --which eots).
 eots_key_files = ["finality-provider-eots.key"]
+# Or leave the keys to an eots-manager, which then holds the sign records as well; eots_key_files must be empty.
+#   [signer]
+#   socket = "eots-manager-data/eots.sock"
 # Sealed key of the account that pays on the chain (finality-provider keys create --which account).
 account_key_file = "finality-provider-account.key"
 # Where /metrics, /healthz, /readyz and /status are served.
@@ -66,7 +72,11 @@ pub struct Config {
     /// Where the sign records and the store are kept.
     pub data_dir: PathBuf,
     /// Sealed EOTS keys.
+    #[serde(default)]
     pub eots_key_files: Vec<PathBuf>,
+    /// The process that holds the EOTS keys, if not this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<SignerAddress>,
     /// Sealed key of the paying account.
     pub account_key_file: PathBuf,
     /// Where the boards are served.
@@ -128,8 +138,14 @@ pub struct ChainPlan {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum InvalidConfig {
     /// No key.
-    #[error("eots_key_files must name at least one key file")]
+    #[error("eots_key_files must name at least one key file, or signer the process that holds the keys")]
     NoKeys,
+    /// A key in two signers could sign twice.
+    #[error("eots_key_files must be empty where signer names the process that holds the keys")]
+    TwoSigners,
+    /// Not one address.
+    #[error("{0}")]
+    Signer(String),
     /// No chain.
     #[error("chain must name at least one chain")]
     NoChain,
@@ -192,8 +208,13 @@ impl Config {
     /// # Errors
     /// [`InvalidConfig`], naming the chain and the key.
     pub fn plans(&self) -> Result<Vec<ChainPlan>, InvalidConfig> {
-        if self.eots_key_files.is_empty() {
-            return Err(InvalidConfig::NoKeys);
+        match (&self.signer, self.eots_key_files.as_slice()) {
+            (None, []) => return Err(InvalidConfig::NoKeys),
+            (Some(_), [_, ..]) => return Err(InvalidConfig::TwoSigners),
+            (Some(signer), []) => {
+                signer.check().map_err(|error| InvalidConfig::Signer(error.to_string()))?;
+            }
+            (None, [_, ..]) => {}
         }
         if self.chain.0.is_empty() {
             return Err(InvalidConfig::NoChain);

@@ -9,10 +9,12 @@
 //! those are opened only where the keys are. Whatever is lost, repeated or late on the way, the same vote gets the same
 //! signature and another one the evidence.
 
+mod address;
 pub(crate) mod convert;
 pub mod proto;
 mod remote;
 
+pub use address::{SignerAddress, UnusableAddress};
 pub use remote::Remote;
 
 use crate::{

@@ -1,12 +1,12 @@
 //! `register` and `unjail`: one message each, followed to its outcome.
 
+use super::signer::{Holder, fetch_holders};
 use crate::config::{ChainPlan, Config};
 use btc_staking_daemon::{
     cli::{Exit, FailWith, Failure, Output},
-    keyfile::{Strength, open_secret32},
-    passphrase::{Asking, PassphraseSource},
+    keyfile::open_secret32,
+    passphrase::PassphraseSource,
 };
-use btc_staking_eots_manager::keyfiles::{load_key, peek_key};
 use btc_staking_pos_chain::{
     connect::{AccountSecret, Connector},
     message::{ChainMessage, CommissionRates, Description, FinalityProviderRegistration, MessageOutcome},
@@ -15,7 +15,7 @@ use btc_staking_pos_chain::{
 use btc_staking_protocol::{keys::FinalityProviderPublicKey, rate::Decimal};
 use clap::Args;
 use serde_json::json;
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub struct Chosen {
@@ -61,20 +61,18 @@ pub async fn register(
     output: Output,
     connector: &dyn Connector,
 ) -> Result<(), Failure> {
-    let (key, file) = choose(config, &registration.chosen)?;
+    let (key, holder) = choose(config, &registration.chosen).await?;
     let plan = config.only_chain().fail_with(Exit::Usage)?;
     let chain = connector.connect(&plan.endpoint).await.fail_with(Exit::Unreachable)?;
     if chain.fetch_finality_provider(&key).await.fail_with(Exit::Unreachable)?.is_some() {
         print(output, &key, "registered already", None);
         return Ok(());
     }
-    let words = passphrase.read(Asking::Once).fail_with(Exit::Usage)?;
-    let secret = load_key(&file, &words, Strength::Required).fail_with(Exit::Refused)?;
     let account = open_account(&plan, passphrase, connector).await?;
     let message = FinalityProviderRegistration {
         account: account.account().clone(),
         finality_provider: key,
-        possession: secret.sign_possession(account.account()),
+        possession: holder.prove_possession(&key, account.account(), passphrase).await?,
         description: Description {
             moniker: registration.moniker,
             identity: registration.identity,
@@ -110,25 +108,25 @@ pub async fn unjail(
     output: Output,
     connector: &dyn Connector,
 ) -> Result<(), Failure> {
-    let (key, _) = choose(config, &chosen)?;
+    let (key, _) = choose(config, &chosen).await?;
     let plan = config.only_chain().fail_with(Exit::Usage)?;
     let account = open_account(&plan, passphrase, connector).await?;
     send(ChainMessage::UnjailFinalityProvider(key), account, output, &key, "unjailed").await
 }
 
-/// The configured provider that is meant, and its key file.
-fn choose(config: &Config, chosen: &Chosen) -> Result<(FinalityProviderPublicKey, PathBuf), Failure> {
-    let mut configured = Vec::new();
-    for file in &config.eots_key_files {
-        configured.push((peek_key(file).fail_with(Exit::Usage)?, file.clone()));
-    }
-    match (chosen.key, configured.as_slice()) {
-        (None, [only]) => Ok(only.clone()),
-        (None, _) => {
+/// The provider that is meant, and who holds its key.
+async fn choose(config: &Config, chosen: &Chosen) -> Result<(FinalityProviderPublicKey, Holder), Failure> {
+    let mut held = fetch_holders(config).await?;
+    match chosen.key {
+        None if held.len() > 1 => {
             Err(Failure::new(Exit::Usage, "several finality providers are configured, choose one with --key"))
         }
-        (Some(key), all) => all.iter().find(|(known, _)| *known == key).cloned().ok_or_else(|| {
-            Failure::new(Exit::Usage, format!("no configured key file holds finality provider {key}"))
+        None => held.pop_first().ok_or_else(|| Failure::new(Exit::Usage, "the signer has no unlocked key")),
+        Some(key) => held.remove_entry(&key).ok_or_else(|| {
+            Failure::new(
+                Exit::Usage,
+                format!("no configured key file or signer holds finality provider {key}"),
+            )
         }),
     }
 }

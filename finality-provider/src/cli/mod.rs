@@ -15,6 +15,7 @@
 mod chain;
 mod eots;
 mod keys;
+mod signer;
 mod start;
 
 use crate::{
@@ -135,6 +136,7 @@ fn run(cli: Cli, output: Output, connector: Arc<dyn Connector>) -> Result<(), Fa
     let plans = config.plans().fail_with(Exit::Usage)?;
     match cli.command {
         Command::Config => Ok(()),
+        Command::Init(_) | Command::Eots { .. } if config.signer.is_some() => Err(elsewhere()),
         Command::Init(new) => init(&new, &config, output),
         Command::Keys { command } => keys::run(command, &config, &cli.passphrase, output, &*connector),
         Command::Eots { command } => eots::run(&command, &config, &cli.passphrase, output),
@@ -170,6 +172,15 @@ fn load(path: &Path, overrides: &Overrides) -> Result<Config, Failure> {
         .flags(flags)
         .load()
         .fail_with(Exit::Usage)
+}
+
+/// Records of a key in two places are two signers.
+fn elsewhere() -> Failure {
+    Failure::new(
+        Exit::Usage,
+        "the sign records are with the process that signer names, not in data_dir; use a configuration without \
+         signer whose data_dir is that of the eots-manager, while it is stopped",
+    )
 }
 
 /// Creates records, or declares keys new in those that are there.

@@ -1,6 +1,6 @@
 //! `start`: opens keys and records and runs the tasks of every provider on every chain until told to stop.
 
-use super::records_failure;
+use super::signer::{fetch_keys, open_signer};
 use crate::{
     chains::{CannotSeat, ChainSeat, Shared},
     config::{ChainPlan, Config},
@@ -16,17 +16,11 @@ use btc_staking_daemon::{
     entropy::OsEntropy,
     health::Health,
     http,
-    keyfile::{Strength, open_secret32},
+    keyfile::open_secret32,
     metrics::Metrics,
-    passphrase::{Asking, PassphraseSource},
+    passphrase::PassphraseSource,
     tasks::Supervisor,
     telemetry,
-};
-use btc_staking_eots_manager::{
-    keyfiles::load_key,
-    manager::EotsManager,
-    records::SignRecords,
-    signer::{Local, Signer},
 };
 use btc_staking_pos_chain::connect::{AccountSecret, Connector};
 use btc_staking_store::OpenError;
@@ -42,8 +36,9 @@ pub async fn start(
     connector: Arc<dyn Connector>,
 ) -> Result<(), Failure> {
     telemetry::init(&config.log).fail_with(Exit::Usage)?;
-    let (signer, records) = open(config, passphrase)?;
-    let held = signer.public_keys().await?;
+    let signer = open_signer(config, passphrase)?;
+    let records = open_store(config)?;
+    let Some(held) = fetch_keys(&*signer).await? else { return Ok(()) };
     let (metrics, health, board) = (Metrics::new("fp"), Health::new(), Board::default());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let shared = Shared {
@@ -82,16 +77,12 @@ fn seat_failure(error: CannotSeat) -> Failure {
     Failure::new(exit, error)
 }
 
-/// Opens the sign records first: they are the lock that keeps a second signer out.
-fn open(config: &Config, passphrase: &PassphraseSource) -> Result<(Arc<dyn Signer>, Records), Failure> {
-    let sign_records = SignRecords::open(&config.data_dir).map_err(records_failure)?;
-    let records = Records::open(&config.data_dir).map_err(store_failure)?;
-    let words = passphrase.read(Asking::Once).fail_with(Exit::Usage)?;
-    let mut keys = Vec::new();
-    for file in &config.eots_key_files {
-        keys.push(load_key(file, &words, Strength::Required).fail_with(Exit::Refused)?);
+fn open_store(config: &Config) -> Result<Records, Failure> {
+    if config.signer.is_some() {
+        // There are no sign records here whose absence could mean that the folder is the wrong one.
+        std::fs::create_dir_all(&config.data_dir)?;
     }
-    Ok((Arc::new(Local::new(Arc::new(EotsManager::new(sign_records, keys)))), records))
+    Records::open(&config.data_dir).map_err(store_failure)
 }
 
 fn status_page(

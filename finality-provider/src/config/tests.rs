@@ -77,17 +77,43 @@ fn an_unknown_key_of_a_chain_is_named_with_its_place_and_numbers_may_come_as_tex
     assert_eq!((chain.endpoint.agreement, chain.voting.map(|voting| voting.batch)), (2, Some(9)));
 }
 
+fn socket() -> SignerAddress {
+    SignerAddress { socket: Some("eots.sock".into()), ..SignerAddress::default() }
+}
+
+/// An address of another host, in the clear.
+fn abroad() -> SignerAddress {
+    let address = "192.0.2.1:12582".parse().ok();
+    SignerAddress { address, secret: Some("env:SECRET".to_owned()), ..SignerAddress::default() }
+}
+
+#[test]
+fn the_keys_are_in_files_or_with_a_signer() {
+    let mut config = sample();
+    config.eots_key_files.clear();
+    config.signer = Some(socket());
+    config.plans().unwrap();
+    let text = "eots_key_files = [\"finality-provider-eots.key\"]";
+    let remote =
+        SAMPLE.replace(text, "").replace("\n[chain]\n", "\n[signer]\nsocket = \"eots.sock\"\n[chain]\n");
+    assert_eq!(toml::from_str::<Config>(&remote).unwrap(), config);
+    assert_eq!(lenient_tables::<Config>(&remote).unwrap(), Vec::<String>::new());
+}
+
 #[test]
 fn values_out_of_range_are_refused_by_name() {
     type Change = fn(&mut Config);
     let key: fn() -> FinalityProviderPublicKey =
         || "84bf7562262bbd6940085748f3be6afa52ae317155181ece31b66351ccffa4b0".parse().unwrap();
-    let table: [(Change, &str); 11] = [
+    let table: [(Change, &str); 14] = [
         (|c| c.chain.0[0].endpoint.id.clear(), "chain.id"),
         (|c| c.chain.0.clear(), "chain"),
         (|c| c.chain.0.push(c.chain.0[0].clone()), "bbn-1 is configured twice"),
         (|c| c.chain.0[0].keys = Some(Vec::new()), "keys is empty"),
         (|c| c.eots_key_files.clear(), "eots_key_files"),
+        (|c| c.signer = Some(socket()), "must be empty"),
+        (|c| (c.eots_key_files.clear(), c.signer = Some(SignerAddress::default())).1, "socket or address"),
+        (|c| (c.eots_key_files.clear(), c.signer = Some(abroad())).1, "not on this host"),
         (|c| c.randomness.count = 0, "randomness.count"),
         (|c| c.randomness.count = 320_001, "randomness.count"),
         (|c| c.randomness.lead = 0, "randomness.lead"),

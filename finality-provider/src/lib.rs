@@ -15,6 +15,7 @@ pub mod account;
 pub mod chains;
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod machine;
 pub mod meters;
 pub mod outbox;

@@ -7,7 +7,10 @@ use crate::{
     meters::Meters,
     records::Records,
     service::Brake,
-    status::{Board, Report},
+    status::{
+        Board, Report,
+        durable::{self, watch_disk},
+    },
 };
 use axum::{Json, Router, routing::get};
 use btc_staking_daemon::{
@@ -58,6 +61,9 @@ pub async fn start(
         let seat = Arc::new(ChainSeat::new(plan, secret, &held, shared.clone()).map_err(seat_failure)?);
         seat.spawn(&mut supervisor);
     }
+    let (data_dir, durable) = (config.data_dir.clone(), health.check("durable"));
+    supervisor
+        .spawn("disk", move |stop| watch_disk(data_dir.clone(), durable.clone(), durable::INTERVAL, stop));
     let page = Router::new().route("/status", get(status_page(board, clock)));
     let server = http::Server::bind(config.listen, metrics, health, page).await?;
     tracing::info!(address = %server.address(), "listening");

@@ -7,6 +7,7 @@
 //! | the planner, every round | how far randomness is committed |
 //! | the [`survey`], now and then | nodes, balance, presence, what is usable, how long a block takes |
 
+pub mod durable;
 pub mod survey;
 mod text;
 

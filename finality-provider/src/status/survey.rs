@@ -176,3 +176,128 @@ fn nodes_of(reports: &[NodeReport]) -> Vec<NodeStatus> {
     };
     reports.iter().map(node).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::testing::subject;
+    use btc_staking_pos_chain::{
+        double::{ChainState, ScriptedChain},
+        ports::ErrorKind,
+        watch::{NodeTold, SigningInfo},
+    };
+
+    fn h(height: u64) -> PosHeight {
+        PosHeight::new(height)
+    }
+
+    fn account() -> AccountAddress {
+        AccountAddress::from_bytes("bbn", &[5; 20]).unwrap()
+    }
+
+    fn told(height: u64, catching_up: bool) -> Option<NodeTold> {
+        Some(NodeTold {
+            chain_id: "bbn-1".to_owned(),
+            height: h(height),
+            catching_up,
+            block_time: None,
+            clock: None,
+            has_tx_index: true,
+            latency: Duration::from_millis(3),
+        })
+    }
+
+    fn survey() -> (ScriptedChain, Survey) {
+        let mut state = ChainState::new("bbn-1");
+        state.head.height = h(2_000);
+        state.balances.insert(account(), 9_000);
+        state.last_finalised_epoch = Epoch::new(3);
+        state.finality_params.signed_blocks_window = 101;
+        state.signing_infos.insert(
+            subject().finality_provider,
+            SigningInfo { start_height: h(1), missed_blocks: 7, jailed_until: Some(9) },
+        );
+        let commitment = |start: u64, epoch| StoredCommitment {
+            start_height: h(start),
+            count: 100,
+            root: [0; 32],
+            epoch: Epoch::new(epoch),
+        };
+        state.commitments.insert(
+            subject().finality_provider,
+            vec![commitment(1_901, 2), commitment(2_001, 3), commitment(2_101, 5)],
+        );
+        state.block_times.insert(h(2_000), 1_700_000_000);
+        state.block_times.insert(h(1_000), 1_699_990_000);
+        state.block_times.insert(h(1_900), 1_699_999_500);
+        let node = |name: &str, trouble: Option<&str>, told| NodeReport {
+            name: name.to_owned(),
+            trouble: trouble.map(str::to_owned),
+            told,
+        };
+        state.nodes = vec![
+            node("a", None, told(2_000, false)),
+            node("b", None, told(1_994, false)),
+            node("c", Some("no answer"), None),
+            node("d", None, told(2_000, true)),
+        ];
+        let chain = ScriptedChain::new(state);
+        let board = Board::default();
+        board.add(&subject());
+        let survey = Survey {
+            subjects: vec![subject()],
+            chain: Arc::new(chain.clone()),
+            account: account(),
+            endpoint: ChainEndpoint::new("bbn-1", vec![]),
+            request_timeout: Duration::from_secs(5),
+            board,
+        };
+        (chain, survey)
+    }
+
+    #[tokio::test]
+    async fn one_look_shows_nodes_balance_presence_pace_and_what_is_usable() {
+        let (chain, survey) = survey();
+        survey.look().await;
+        let report = survey.board.report(0);
+        let (shown, provider) = (&report.chains[0], &report.providers[0]);
+        assert_eq!((shown.balance, shown.commitments_affordable), (Some(9_000), Some(5)));
+        assert_eq!((shown.block_seconds, shown.height), (Some(10.0), Some(h(2_000))));
+        let nodes: Vec<_> = shown.nodes.iter().map(|node| (node.lag, node.trouble.as_deref())).collect();
+        let expected =
+            [(Some(0), None), (Some(6), None), (None, Some("no answer")), (Some(0), Some("still syncing"))];
+        assert_eq!(nodes, expected);
+        assert_eq!(shown.usable_nodes(), 1, "one lags, one is silent, one is syncing");
+        // 50.5 rounds to the even 50.
+        let presence = Presence { window: 101, missed: 7, allowed: 51, jailed_until: Some(9) };
+        assert_eq!(provider.presence, Some(presence));
+        assert_eq!((provider.usable_until, provider.commitment_lag_epochs), (Some(h(2_100)), Some(2)));
+        // A node that keeps few blocks still tells a pace.
+        chain.update(|state| state.block_times.remove(&h(1_000)));
+        survey.look().await;
+        assert_eq!(survey.board.report(0).chains[0].block_seconds, Some(5.0));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_learned_is_not_known_and_the_pace_stays() {
+        let (chain, survey) = survey();
+        survey.look().await;
+        chain.fail_next_reads(100, ErrorKind::Transient);
+        survey.look().await;
+        let report = survey.board.report(0);
+        assert_eq!((report.chains[0].balance, report.chains[0].block_seconds), (None, Some(10.0)));
+        assert_eq!((report.providers[0].presence, report.providers[0].usable_until), (None, None));
+    }
+
+    #[test]
+    fn what_a_balance_pays_for_follows_the_price_of_gas() {
+        // 120,000 gas x 0.01 x 1.5 = 1,800.
+        let mut endpoint = ChainEndpoint::new("bbn-1", vec![]);
+        assert_eq!(affordable(1_799, &endpoint), Some(0));
+        assert_eq!(affordable(3_600, &endpoint), Some(2));
+        endpoint.gas_price = "0.00000001".to_owned();
+        assert_eq!(affordable(5, &endpoint), Some(5), "a fee is at least one unit");
+        endpoint.gas_price = "dear".to_owned();
+        assert_eq!(affordable(5, &endpoint), None);
+    }
+}

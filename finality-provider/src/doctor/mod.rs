@@ -1,0 +1,3 @@
+//! Looks at everything a provider depends on and says how to mend what is wrong.
+
+pub mod disk;

@@ -4,10 +4,14 @@
 //! `EOTS_FIGURES_DIRECTORY` names the disk to measure; without it, the system's directory for temporary files.
 #![allow(missing_docs)]
 
+use btc_staking_daemon::{clock::SystemClock, keyfile::Strength, tasks::StopSource};
 use btc_staking_eots_manager::{
+    channel::Door,
+    grpc::{Server, client::Client},
     keys::EotsKey,
     manager::EotsManager,
     records::{RECENT_HEIGHTS, SignRecords, Subject, VoteRequest},
+    service::{Service, Vault, proto::SignEotsRequest},
 };
 use btc_staking_protocol::{
     finality::vote::{PublicRandomness, VoteMessage},
@@ -19,14 +23,17 @@ use std::{
     fs::{self, File},
     hint::black_box,
     io::Write,
+    num::NonZeroUsize,
     path::Path,
     process::Command,
+    sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
 
 const BATCH: usize = 1_000;
-const CALLS: usize = 5_000;
+const CALLS: u64 = 5_000;
 const HISTORY: u64 = 10_000_000;
 const OPEN: &str = "EOTS_FIGURES_OPEN";
 
@@ -103,6 +110,22 @@ fn batch(c: &mut Criterion) {
             }
         });
     });
+    group.bench_function("the same on all cores", |b| {
+        let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        b.iter(|| {
+            thread::scope(|scope| {
+                for _ in 0..cores {
+                    scope.spawn(|| {
+                        for _ in 0..BATCH.div_ceil(cores) {
+                            black_box(black_box(&secret).public_key(SECP256K1));
+                            let verified = SECP256K1.verify_schnorr(black_box(&signature), &digest, &public);
+                            black_box(verified).expect("valid");
+                        }
+                    });
+                }
+            });
+        });
+    });
     group.bench_function("recorded, signed, verified", |b| {
         b.iter(|| {
             let messages: Vec<_> = (1..=BATCH as u64).map(|n| message(height + n)).collect();
@@ -113,28 +136,81 @@ fn batch(c: &mut Criterion) {
     group.finish();
 }
 
-fn quantiles(mut call: impl FnMut()) -> String {
-    let mut times: Vec<_> = (0..CALLS)
-        .map(|_| {
-            let start = Instant::now();
-            call();
-            start.elapsed()
-        })
-        .collect();
-    times.sort();
-    format!("p50 {:?}, p99 {:?}", times[CALLS / 2], times[CALLS * 99 / 100])
+/// Times of one thing, measured in turns with others, so that what else the machine does touches all of them alike.
+#[derive(Default)]
+struct Times(Vec<Duration>);
+
+impl Times {
+    fn measure(&mut self, call: impl FnOnce()) {
+        let start = Instant::now();
+        call();
+        self.0.push(start.elapsed());
+    }
+
+    fn at(&mut self, percent: usize) -> Duration {
+        self.0.sort();
+        self.0[self.0.len() * percent / 100]
+    }
+
+    fn print(&mut self, what: &str) {
+        println!("{what}: p50 {:?}, p99 {:?}", self.at(50), self.at(99));
+    }
+}
+
+/// A signer behind its Unix socket, as `eots-manager serve` runs it, and a client in the same process.
+struct Served {
+    runtime: tokio::runtime::Runtime,
+    client: Client,
+    _stop: StopSource,
+}
+
+fn serve(manager: EotsManager, directory: &Path) -> Served {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let vault = Vault::new([], Strength::Required).expect("empty");
+    let server =
+        Server::new(Arc::new(Service::new(Arc::new(manager), vault, None)), Arc::new(SystemClock::new()));
+    let (stop, socket) = (StopSource::new(), directory.join("eots.sock"));
+    let client = runtime.block_on(async {
+        tokio::spawn(Arc::new(server).serve(Door::unix(socket.clone()).expect("a door"), stop.stop()));
+        Client::unix(&socket).expect("an address")
+    });
+    Served { runtime, client, _stop: stop }
+}
+
+fn sign_request(message: &VoteMessage) -> SignEotsRequest {
+    SignEotsRequest {
+        uid: key(0).public_key().to_bytes().to_vec(),
+        chain_id: b"bbn-1".to_vec(),
+        msg: message.to_bytes().to_vec(),
+        height: message.height.to_u64(),
+    }
 }
 
 fn tails() {
-    let directory = directory();
-    let (manager, subject) = (manager(directory.path()), subject(0));
-    let mut raw = raw_file(directory.path());
-    println!("append 256 bytes and fdatasync: {}", quantiles(|| append(&mut raw, &[7; 256])));
-    let mut heights = 1..;
-    let signed = quantiles(|| {
-        black_box(manager.sign_vote(&subject, message(heights.next().expect("endless"))).expect("signed"));
-    });
-    println!("single vote: {signed}");
+    let (here, there) = (directory(), directory());
+    let (local, subject) = (manager(here.path()), subject(0));
+    let served = serve(manager(there.path()), there.path());
+    served.runtime.block_on(served.client.ping()).expect("it answers");
+    let mut raw = raw_file(here.path());
+    let [mut append_and_sync, mut in_process, mut over_socket, mut ping] = [const { Times(Vec::new()) }; 4];
+    for height in 1..=CALLS {
+        append_and_sync.measure(|| append(&mut raw, &[7; 256]));
+        in_process.measure(|| {
+            black_box(local.sign_vote(&subject, message(height)).expect("signed"));
+        });
+        ping.measure(|| served.runtime.block_on(served.client.ping()).expect("it answers"));
+        let request = sign_request(&message(height));
+        over_socket.measure(|| {
+            black_box(served.runtime.block_on(served.client.sign_eots(&request)).expect("signed"));
+        });
+    }
+    append_and_sync.print("append 256 bytes and fdatasync");
+    in_process.print("single vote in process");
+    ping.print("a question over the Unix socket that does nothing");
+    over_socket.print("single vote over the Unix socket");
+    let bar = append_and_sync.at(99) * 2 + Duration::from_micros(300);
+    let found = over_socket.at(99);
+    println!("p99 over the socket {found:?}, the bar of 2 x raw + 0.3 ms is {bar:?}");
 }
 
 /// Writes a history of votes of this many keys, in large batches.

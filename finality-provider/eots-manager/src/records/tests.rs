@@ -17,6 +17,7 @@ use tempfile::TempDir;
 mod copies;
 mod crashes;
 mod edits;
+mod every_write;
 mod new_keys;
 mod simulated;
 

@@ -4,8 +4,8 @@
 //! read    lock the old database, open every key, recompute every signature        nothing is written
 //! check   compare with our own records; a contradiction ends here, with evidence  nothing is written
 //! record  votes and the watermark, of each key and chain with one sync             durable on return
-//! (keys)  the caller seals the keys                                               so none can sign before its history
 //! mark    the old database gets another name, and a note takes its place          the old daemon cannot start
+//! (keys)  the caller seals the keys                                               the new one can
 //! ```
 //!
 //! Each step may be cut short by a crash and the whole be run again: votes recorded are found recorded, a watermark
@@ -167,7 +167,8 @@ impl Takeover {
         Ok(())
     }
 
-    /// Takes the old database out of the old daemon's way. Call it only when records and keys are durable.
+    /// Takes the old database out of the old daemon's way. Call it when the records are durable, and before a key is where
+    /// a new daemon finds it: so there is no instant at which both could start.
     ///
     /// # Errors
     /// [`MarkError`].

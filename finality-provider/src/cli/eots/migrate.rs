@@ -1,7 +1,8 @@
 //! `eots migrate`: takes keys and sign records over from the Go manager, in one command that may be run again.
 //!
-//! Order: history first, then keys, then the old database is moved away. A crash in between leaves keys that no
-//! daemon can load yet, or an old database that can be taken over once more; never a key without its history.
+//! Order: history first, then the old database is moved away, then keys. A crash in between leaves a history whose keys no
+//! daemon can load yet, and an old database that can be taken over once more under either name; never a key without its
+//! history, and at no instant two daemons that could both start with a key.
 
 use super::open_records;
 use crate::config::Config;
@@ -79,10 +80,10 @@ pub fn run(
     let words = passphrase.read(asking).fail_with(Exit::Usage)?;
     let records = open_records(&config.data_dir)?;
     takeover.record(&records).fail_with(Exit::Refused)?;
+    let kept = takeover.mark().fail_with(Exit::Refused)?;
     for ((_, key), place) in takeover.keys().zip(&places) {
         seal(key, place, &words)?;
     }
-    let kept = takeover.mark().fail_with(Exit::Refused)?;
     print_report(&takeover, &places, Some(&kept), output);
     Ok(())
 }
@@ -153,7 +154,7 @@ fn assign(config: &Config, takeover: &Takeover) -> Result<Vec<Place>, Failure> {
     ))
 }
 
-/// Seals a key, or checks the one that is there, and reads it back: only then is the old copy no longer needed.
+/// Seals a key, or checks the one that is there, and reads it back: only then is the command done.
 fn seal(key: &EotsKey, place: &Place, words: &Passphrase) -> Result<(), Failure> {
     if !place.is_there {
         store_key(&place.file, key, words, KdfParams::recommended(), &OsEntropy).fail_with(Exit::Refused)?;

@@ -5,7 +5,7 @@ use super::{
     simulated::{Death, Fault, Random, Simulated},
     subject, variable, vote,
 };
-use crate::records::{NotSafe, SignRecords, disk::Disk, history::Limits};
+use crate::records::{NotSafe, SignRecords, VoteRequest, disk::Disk, history::Limits};
 use btc_staking_protocol::{finality::randomness::CommittedRandomness, height::PosHeight};
 use std::{collections::BTreeMap, path::Path};
 
@@ -75,12 +75,39 @@ fn do_something(
             records.record_commitment(&subject(), CommittedRandomness { start_height, count: 5, root })
         }
         2 => records.compact(),
-        3..9 => ask(records, &[(near(random), block(random))], parent, context),
+        3 => take_in(records, (near(random), block(random)), parent, context),
+        4..9 => ask(records, &[(near(random), block(random))], parent, context),
         _ => {
             let votes: Vec<_> = (0..2 + random.below(7)).map(|_| (near(random), block(random))).collect();
             ask(records, &votes, parent, context)
         }
     }
+}
+
+/// Takes in what another signer released for two heights, unless these records hold something else there.
+fn take_in(
+    records: &SignRecords,
+    (height, block): (u64, u8),
+    parent: &mut Parent,
+    context: &str,
+) -> Result<(), NotSafe> {
+    let votes = [height, height + 1].map(|height| vote(height, block));
+    let answers = votes.clone().map(|vote| (vote.message, vote.public_randomness));
+    let bar = PosHeight::new(height + 1);
+    let is_free = |vote: &VoteRequest| match parent.released.get(&vote.message.height.to_u64()) {
+        Some(released) => *released == block,
+        None => true,
+    };
+    if !votes.iter().all(is_free) {
+        return Ok(());
+    }
+    match records.import(&subject(), answers, Some(bar)) {
+        Ok(()) => votes.iter().for_each(|vote| parent.take(vote.message.height.to_u64(), block, context)),
+        // A vote that is on record but was never released.
+        Err(NotSafe::DoubleSign { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
 }
 
 /// One life of the process, to its death.

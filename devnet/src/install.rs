@@ -184,6 +184,7 @@ impl Workshop<'_> {
             chain: self.surroundings.chain.clone().into(),
             randomness: Randomness { count: 2_000, lead: 1_000 },
             voting: Voting { poll_interval_ms: self.surroundings.poll_interval_ms, ..Voting::default() },
+            ha: None,
             log: LogOptions::default(),
         };
         let key = EotsKey::from_secret_bytes(&eots_secret(self.seed, &provider.name))?;

@@ -7,6 +7,7 @@ pub use chains::{Chain, Chains};
 use crate::{
     machine::planner::{MAX_COUNT, Plan},
     service::Settings,
+    standby::Ha,
 };
 use btc_staking_daemon::{http, telemetry::LogOptions};
 use btc_staking_eots_manager::{
@@ -60,6 +61,15 @@ batch = 100
 request_timeout_ms = 20000
 submit_timeout_ms = 90000
 
+# Two daemons or more that share keys: one votes, the others take over when it is gone. See docs/guide/standby-pair.md.
+# [ha]
+# engine = "etcd"
+# endpoints = ["http://10.0.0.1:2379", "http://10.0.0.2:2379", "http://10.0.0.3:2379"]
+# instance = "host-a"        another name on each
+# lease_seconds = 5          time after which another takes over
+# request_timeout_ms = 3000
+# prefix = "btc-staking/finality-provider"
+
 [log]
 format = "text"
 filter = "info"
@@ -90,6 +100,9 @@ pub struct Config {
     /// Votes, where a chain has no table of its own.
     #[serde(default)]
     pub voting: Voting,
+    /// The pair this daemon is one of, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ha: Option<Ha>,
     /// Logging.
     #[serde(default)]
     pub log: LogOptions,

@@ -7,6 +7,7 @@
 //! | [`service`] | the tasks that await: ask the chain, sign, submit |
 //! | [`status`], [`meters`] | what each provider is doing and, if it is not voting, why |
 //! | [`chains`] | each chain of the process: connecting, and the assembly of its providers' tasks |
+//! | [`standby`] | daemons that share a key: one signs, the others stand by |
 //! | [`account`], [`config`] | the paying account and the configuration |
 //!
 //! [`cli::main_with`] is the program; `main.rs` and the devnet bring the chain's adapter.
@@ -21,4 +22,5 @@ pub mod meters;
 pub mod outbox;
 pub mod records;
 pub mod service;
+pub mod standby;
 pub mod status;

@@ -7,6 +7,7 @@
 use crate::{
     machine::{planner::Range, reason::OtherSigner},
     outbox::StoredOutbox,
+    standby::seen::Sighting,
 };
 use btc_staking_eots_manager::records::Subject;
 use btc_staking_protocol::{height::PosHeight, keys::AccountAddress};
@@ -27,6 +28,7 @@ pub struct Records {
     announcements: Table<Whom, Announcement>,
     commitments: Table<Whom, u64>,
     other_signer: Table<(), OtherSigner>,
+    sightings: Table<(), Sighting>,
 }
 
 /// The highest vote that is known to be on chain.
@@ -56,6 +58,7 @@ impl Records {
             announcements: store.table("announcements").map_err(OpenError::Create)?,
             commitments: store.table("last_commitments").map_err(OpenError::Create)?,
             other_signer: store.table("other_signer").map_err(OpenError::Create)?,
+            sightings: store.table("standby_sightings").map_err(OpenError::Create)?,
             store,
         })
     }
@@ -113,6 +116,22 @@ impl Records {
     /// [`StoreError`].
     pub fn last_commitment(&self, subject: &Subject) -> Result<Option<u64>, StoreError> {
         self.commitments.get(&whom(subject))
+    }
+
+    /// Records what was seen of the engine of a standby pair, durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn record_sighting(&self, sighting: Sighting) -> Result<(), StoreError> {
+        self.store.commit(|batch| batch.put(&self.sightings, &(), &sighting))
+    }
+
+    /// What was seen of the engine of a standby pair.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn sighting(&self) -> Result<Option<Sighting>, StoreError> {
+        self.sightings.get(&())
     }
 
     /// The range announced last.

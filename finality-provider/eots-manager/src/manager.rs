@@ -7,6 +7,7 @@
 //! Spec: `crypto.md` 2, 4.2, 5.1, 6.
 
 mod batch;
+mod elsewhere;
 mod served;
 
 pub use batch::BatchAnswer;

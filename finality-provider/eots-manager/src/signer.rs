@@ -55,6 +55,23 @@ pub trait Signer: Send + Sync {
     /// [`SignerError`].
     async fn raise_watermark(&self, subject: &Subject, height: PosHeight) -> Result<(), SignerError>;
 
+    /// Records what another instance with the same key signed or may have signed: votes, and the height at or below
+    /// which nothing new is signed. Durable on return, all or nothing; a key without history has one from then on.
+    ///
+    /// # Errors
+    /// [`SignerError::Refused`] with the evidence when another vote is on record here, or when this signer takes in
+    /// nothing from other instances.
+    async fn record_signed_elsewhere(
+        &self,
+        subject: &Subject,
+        votes: Vec<VoteMessage>,
+        watermark: PosHeight,
+    ) -> Result<(), SignerError> {
+        let _ = (subject, votes, watermark);
+        let text = "this signer takes in nothing from other instances, so it cannot be one of a pair";
+        Err(Refused { reason: RefusedReason::Other, text: text.to_owned() }.into())
+    }
+
     /// Signs votes, each if the records allow it, and joins to each the proof that `range` committed to its randomness.
     ///
     /// The answers are in the order of the messages. Every message's height must be in the range.
@@ -284,6 +301,16 @@ impl Signer for Local {
     async fn raise_watermark(&self, subject: &Subject, height: PosHeight) -> Result<(), SignerError> {
         let subject = subject.clone();
         self.run(move |manager| raise_watermark(manager, &subject, height)).await
+    }
+
+    async fn record_signed_elsewhere(
+        &self,
+        subject: &Subject,
+        votes: Vec<VoteMessage>,
+        watermark: PosHeight,
+    ) -> Result<(), SignerError> {
+        let subject = subject.clone();
+        self.run(move |manager| manager.record_signed_elsewhere(&subject, &votes, watermark)).await
     }
 
     async fn vote_batch(

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `config` | prints a complete configuration file |
 //! | `init` | creates the data directory with empty sign records, and says of which keys the history is empty |
+//! | `ha` | the cluster that the daemons of a standby pair share |
 //! | `keys` | makes, imports and shows keys |
 //! | `eots` | takes over from the Go manager; exports, imports, minifies and merges sign records |
 //! | `register` | registers a provider on the chain |
@@ -14,6 +15,7 @@
 
 mod chain;
 mod eots;
+mod ha;
 mod keys;
 mod signer;
 mod start;
@@ -102,6 +104,11 @@ enum Command {
         #[command(subcommand)]
         command: Box<eots::Eots>,
     },
+    /// The cluster that the daemons of a standby pair share.
+    Ha {
+        #[command(subcommand)]
+        command: ha::HaCommand,
+    },
     /// Register a finality provider on the chain; does nothing if it is registered already.
     Register(chain::Registration),
     /// Vote until SIGTERM.
@@ -140,6 +147,7 @@ fn run(cli: Cli, output: Output, connector: Arc<dyn Connector>) -> Result<(), Fa
         Command::Init(new) => init(&new, &config, output),
         Command::Keys { command } => keys::run(command, &config, &cli.passphrase, output, &*connector),
         Command::Eots { command } => eots::run(&command, &config, &cli.passphrase, output),
+        Command::Ha { command } => block_on(ha::run(command, &config, output)),
         Command::Register(registration) => {
             block_on(chain::register(registration, &config, &cli.passphrase, output, &*connector))
         }

@@ -1,6 +1,9 @@
 //! `start`: opens keys and records and runs the tasks of every provider on every chain until told to stop.
 
-use super::signer::{fetch_keys, open_signer};
+use super::{
+    ha,
+    signer::{fetch_keys, open_signer},
+};
 use crate::{
     chains::{CannotSeat, ChainSeat, Shared},
     config::{ChainPlan, Config},
@@ -42,7 +45,10 @@ pub async fn start(
     let signer = open_signer(config, passphrase)?;
     let records = open_store(config)?;
     let Some(held) = fetch_keys(&*signer).await? else { return Ok(()) };
-    let (metrics, health, board) = (Metrics::new("fp"), Health::new(), Board::default());
+    let (health, entropy) = (Health::new(), Arc::new(OsEntropy));
+    let mut supervisor = Supervisor::new(health.clone(), entropy.clone());
+    let signer = ha::join(config, &plans, &held, signer, &records, &mut supervisor)?;
+    let (metrics, board) = (Metrics::new("fp"), Board::default());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let shared = Shared {
         signer,
@@ -52,10 +58,9 @@ pub async fn start(
         meters: Meters::register(&metrics, board.clone(), Arc::clone(&clock))?,
         health: health.clone(),
         clock: Arc::clone(&clock),
-        entropy: Arc::new(OsEntropy),
+        entropy,
         connector,
     };
-    let mut supervisor = Supervisor::new(health.clone(), Arc::clone(&shared.entropy));
     for plan in plans {
         let secret = AccountSecret(open_secret32(&plan.account_key_file, passphrase)?);
         let seat = Arc::new(ChainSeat::new(plan, secret, &held, shared.clone()).map_err(seat_failure)?);
@@ -83,7 +88,7 @@ fn seat_failure(error: CannotSeat) -> Failure {
     Failure::new(exit, error)
 }
 
-fn open_store(config: &Config) -> Result<Records, Failure> {
+pub fn open_store(config: &Config) -> Result<Records, Failure> {
     if config.signer.is_some() {
         // There are no sign records here whose absence could mean that the folder is the wrong one.
         std::fs::create_dir_all(&config.data_dir)?;

@@ -20,7 +20,10 @@ use btc_staking_eots_manager::{
     keyfiles::{KeyStoreError, store_key},
     keys::{EotsKey, KeyError},
 };
-use btc_staking_finality_provider::config::{Config as ProviderConfig, Randomness, Voting};
+use btc_staking_finality_provider::{
+    config::{Config as ProviderConfig, Randomness, Voting},
+    machine::planner::Lead,
+};
 use btc_staking_pos_chain::connect::ChainEndpoint;
 use btc_staking_slasher::config::Config as SlasherConfig;
 use btc_staking_staker::config::Config as StakerConfig;
@@ -182,7 +185,7 @@ impl Workshop<'_> {
             account_key_file: home.join("account.key"),
             listen: self.board()?,
             chain: self.surroundings.chain.clone().into(),
-            randomness: Randomness { count: 2_000, lead: 1_000 },
+            randomness: Randomness { count: 2_000, lead: Lead::Blocks(1_000) },
             voting: Voting { poll_interval_ms: self.surroundings.poll_interval_ms, ..Voting::default() },
             ha: None,
             log: LogOptions::default(),

@@ -1,15 +1,15 @@
 //! The chains of one process. Each connects on its own and goes on trying: a chain that is unreachable, or that is not
 //! the one configured, is a reason on the board of its providers and never holds up another chain.
 //!
-//! [`ChainSeat::spawn`] is the assembly of one chain: a task that connects, and two tasks for each provider that wait
-//! for the connection.
+//! [`ChainSeat::spawn`] is the assembly of one chain: a task that connects, and for the connection wait those that look at
+//! the chain for all and two of each provider.
 
 use crate::{
     config::ChainPlan,
     machine::reason::Reason,
     meters::Meters,
     records::Records,
-    service::{Brake, Guard, Provider, run_planner, run_voter},
+    service::{Brake, ChainWatch, Guard, Provider, run_planner, run_voter, run_watch},
     status::{
         Board,
         survey::{self, Survey, run_survey},
@@ -73,6 +73,7 @@ pub struct Link {
     pub chain: Arc<dyn PosChain>,
     /// The one sender of the paying account.
     pub submitter: Arc<dyn Submitter>,
+    watch: Arc<ChainWatch>,
     providers: BTreeMap<FinalityProviderPublicKey, Arc<Provider>>,
     survey: Arc<Survey>,
 }
@@ -140,6 +141,10 @@ impl ChainSeat {
         let id = &self.plan.id;
         let seat = Arc::clone(self);
         supervisor.spawn(&format!("connect.{id}"), move |stop| connect(Arc::clone(&seat), stop));
+        let seat = Arc::clone(self);
+        supervisor.spawn(&format!("watch.{id}"), move |stop| {
+            seat.when_linked(|link| Some(Arc::clone(&link.watch)), stop, run_watch)
+        });
         let seat = Arc::clone(self);
         supervisor.spawn(&format!("survey.{id}"), move |stop| {
             seat.when_linked(
@@ -221,10 +226,13 @@ impl ChainSeat {
         let chain = connector.connect(endpoint).await?;
         let secret = AccountSecret(self.secret.0.clone());
         let submitter = connector.open_account_with(endpoint, secret, Arc::clone(&self.outbox)).await?;
-        let provider = |subject| self.assemble(subject, Arc::clone(&chain), Arc::clone(&submitter));
+        let (pace, shared) = (self.plan.settings.pace(), &self.shared);
+        let (clock, entropy) = (Arc::clone(&shared.clock), Arc::clone(&shared.entropy));
+        let watch = ChainWatch::new(Arc::clone(&chain), pace, clock, entropy);
+        let provider = |subject| self.assemble(subject, Arc::clone(&watch), Arc::clone(&submitter));
         let providers = self.subjects().map(provider).collect();
         let survey = Arc::new(self.survey(Arc::clone(&chain)));
-        Ok(Link { chain, submitter, providers, survey })
+        Ok(Link { chain, submitter, watch, providers, survey })
     }
 
     fn survey(&self, chain: Arc<dyn PosChain>) -> Survey {
@@ -241,7 +249,7 @@ impl ChainSeat {
     fn assemble(
         &self,
         subject: Subject,
-        chain: Arc<dyn PosChain>,
+        watch: Arc<ChainWatch>,
         submitter: Arc<dyn Submitter>,
     ) -> (FinalityProviderPublicKey, Arc<Provider>) {
         let shared = self.shared.clone();
@@ -253,7 +261,7 @@ impl ChainSeat {
             subject,
             signer: shared.signer,
             guard,
-            chain,
+            watch,
             submitter,
             records: shared.records,
             settings: self.plan.settings,

@@ -1,11 +1,12 @@
 //! Configuration: file < environment (`FINALITY_PROVIDER_...`) < flags; unknown keys are refused.
 
 mod chains;
+mod lead;
 
 pub use chains::{Chain, Chains};
 
 use crate::{
-    machine::planner::{MAX_COUNT, Plan},
+    machine::planner::{Lead, MAX_COUNT, Plan},
     service::Settings,
     standby::Ha,
 };
@@ -48,9 +49,10 @@ gas_adjustment = "1.5"
 [randomness]
 # Heights in one commitment, unless the chain asks for more.
 count = 50000
-# Blocks ahead that are covered at any time. A commitment becomes usable when its epoch is final on Bitcoin: on mainnet
-# after up to 18400 blocks.
-lead = 25000
+# Blocks ahead that are covered at any time, or "auto": as many as the chain's epochs, its depth on Bitcoin and the time
+# between its blocks make necessary, with a reserve. A commitment becomes usable when its epoch is final on Bitcoin: on
+# mainnet after about 19000 blocks.
+lead = "auto"
 
 [voting]
 # Time between two looks at the chain, in milliseconds.
@@ -115,7 +117,8 @@ pub struct Randomness {
     /// Heights in one commitment.
     pub count: u64,
     /// Blocks ahead that are covered at any time.
-    pub lead: u64,
+    #[serde(with = "lead")]
+    pub lead: Lead,
 }
 
 /// How to vote.
@@ -201,7 +204,7 @@ pub enum InvalidConfig {
 
 impl Default for Randomness {
     fn default() -> Self {
-        Self { count: 50_000, lead: 25_000 }
+        Self { count: 50_000, lead: Lead::Auto }
     }
 }
 
@@ -297,7 +300,7 @@ fn settings(chain: &str, randomness: &Randomness, voting: &Voting) -> Result<Set
     if randomness.count == 0 || randomness.count > MAX_COUNT {
         return Err(InvalidConfig::Count(name(), randomness.count));
     }
-    if randomness.lead == 0 {
+    if randomness.lead == Lead::Blocks(0) {
         return Err(InvalidConfig::Lead(name()));
     }
     if voting.batch == 0 {

@@ -35,6 +35,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     num::NonZeroU64,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Waker,
 };
 
 /// What the scripted chain knows. Tests set the fields they need.
@@ -177,6 +178,10 @@ struct Shared {
     read_faults: VecDeque<ErrorKind>,
     submit_faults: VecDeque<ErrorKind>,
     reads: u64,
+    /// Counts hints.
+    hints: u64,
+    /// Who waits for one.
+    waiting: Vec<Waker>,
 }
 
 impl ScriptedChain {
@@ -189,6 +194,8 @@ impl ScriptedChain {
             read_faults: VecDeque::new(),
             submit_faults: VecDeque::new(),
             reads: 0,
+            hints: 0,
+            waiting: Vec::new(),
         };
         Self { shared: Arc::new(Mutex::new(shared)) }
     }
@@ -218,6 +225,16 @@ impl ScriptedChain {
     /// Scripts the outcome of the next message, after those already scripted. The message has no effect.
     pub fn answer_next(&self, outcome: MessageOutcome) {
         self.lock().outcomes.push_back(outcome);
+    }
+
+    /// Gives a hint to everybody who waits for one, or will next.
+    pub fn hint(&self) {
+        let waiting = {
+            let mut shared = self.lock();
+            shared.hints = shared.hints.wrapping_add(1);
+            std::mem::take(&mut shared.waiting)
+        };
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// Number of reads so far, failed ones included: a test sees by it that rounds have passed.

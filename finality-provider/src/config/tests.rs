@@ -116,7 +116,7 @@ fn values_out_of_range_are_refused_by_name() {
         (|c| (c.eots_key_files.clear(), c.signer = Some(abroad())).1, "not on this host"),
         (|c| c.randomness.count = 0, "randomness.count"),
         (|c| c.randomness.count = 320_001, "randomness.count"),
-        (|c| c.randomness.lead = 0, "randomness.lead"),
+        (|c| c.randomness.lead = Lead::Blocks(0), "randomness.lead"),
         (|c| c.voting.batch = 0, "voting.batch"),
         (|c| c.voting.submit_timeout_ms = 999, "voting.submit_timeout_ms"),
         (|c| c.chain.0[0].voting = Some(Voting { batch: 0, ..c.voting }), "voting.batch"),
@@ -129,4 +129,18 @@ fn values_out_of_range_are_refused_by_name() {
     let mut config = sample();
     config.chain.0[0].keys = Some(vec![key(), key()]);
     assert!(config.plans().unwrap_err().to_string().contains("twice"));
+}
+
+#[test]
+fn the_lead_is_a_number_of_blocks_or_auto() {
+    let lead = |value: &str| {
+        let text = SAMPLE.replace("lead = \"auto\"", &format!("lead = {value}"));
+        toml::from_str::<Config>(&text).map(|config| config.randomness.lead)
+    };
+    assert_eq!(lead("\"auto\"").unwrap(), Lead::Auto);
+    assert_eq!(lead("25000").unwrap(), Lead::Blocks(25_000));
+    assert_eq!(lead("\"25000\"").unwrap(), Lead::Blocks(25_000));
+    for wrong in ["-1", "\"automatic\"", "1.5"] {
+        assert!(lead(wrong).unwrap_err().to_string().contains("a number of blocks, or \"auto\""), "{wrong}");
+    }
 }

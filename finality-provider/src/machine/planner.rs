@@ -8,9 +8,16 @@
 //! Where a commitment starts can never be corrected, so a height that only the tip asks for, above everything committed
 //! to, is believed when the tip was seen there in several looks in a row: one wrong answer must not leave a hole.
 //!
+//! How far ahead is enough: [`lead`].
+//!
 //! Spec: `crypto.md` 6.4, `chain.md` 10.1.
 
+mod lead;
+
+pub use lead::{Delays, Lead};
+
 use btc_staking_protocol::{finality::randomness::MAX_START_OFFSET, height::PosHeight};
+use std::time::Duration;
 use thiserror::Error;
 
 /// Most heights in one commitment that this program derives.
@@ -25,9 +32,8 @@ const TIP_RISE: u64 = 100;
 pub struct Plan {
     /// Heights in one commitment, if the chain does not ask for more.
     pub count: u64,
-    /// Blocks above the tip that are to be covered at any time. More than the blocks until a commitment made now is
-    /// usable, which takes the rest of an epoch and `w` Bitcoin blocks.
-    pub lead: u64,
+    /// Blocks above the tip that are to be covered at any time.
+    pub lead: Lead,
 }
 
 /// Consecutive heights to commit to.
@@ -50,6 +56,24 @@ pub struct Observation {
     pub min_count: u64,
     /// Last height committed to on chain.
     pub committed_until: Option<PosHeight>,
+    /// How long a commitment takes to become usable.
+    pub delays: Delays,
+}
+
+/// Whether enough is covered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outlook {
+    /// The chain was not read yet.
+    Unknown,
+    /// A commitment made now would be usable in time.
+    Ample,
+    /// A commitment made now is likely to come too late: a person must look why none was made before.
+    Short {
+        /// Blocks above the tip that are covered.
+        runway: u64,
+        /// Blocks until a commitment made now is usable.
+        needed: u64,
+    },
 }
 
 /// What happens to a planner.
@@ -68,6 +92,8 @@ pub enum Ending {
     Accepted,
     /// The chain refused these bounds; they are planned anew from what the chain says then.
     Refused(String),
+    /// The paying account has not enough; they are planned anew, too.
+    NoFunds(String),
     /// Not known. The same bounds are announced again unless the chain shows them.
     Unknown(String),
 }
@@ -101,6 +127,9 @@ pub enum Obstacle {
     /// The last announcement was refused.
     #[error("the last randomness commitment was refused: {0}")]
     Refused(String),
+    /// The paying account cannot pay.
+    #[error("the paying account has too little to commit to randomness, send it coins: {0}")]
+    NoFunds(String),
     /// The fate of the last announcement is unknown.
     #[error("it is not known yet whether the last randomness commitment was taken: {0}")]
     Unknown(String),
@@ -170,6 +199,19 @@ impl Planner {
         seen.committed_until?.to_u64().checked_sub(seen.tip.to_u64()).filter(|blocks| *blocks > 0)
     }
 
+    /// How long that is, by the pace of the chain. `None` before it was measured.
+    pub fn runway_time(&self) -> Option<Duration> {
+        let blocks = u32::try_from(self.runway()?).unwrap_or(u32::MAX);
+        Some(self.seen?.delays.block_time?.saturating_mul(blocks))
+    }
+
+    /// Whether enough is covered.
+    pub fn outlook(&self) -> Outlook {
+        let Some(seen) = self.seen else { return Outlook::Unknown };
+        let (runway, needed) = (self.runway().unwrap_or(0), seen.delays.usual());
+        if runway >= needed { Outlook::Ample } else { Outlook::Short { runway, needed } }
+    }
+
     fn on_observed(&mut self, observation: Observation) -> Vec<Action> {
         self.tip_looks = self.count_tip_looks(&observation);
         self.seen = Some(observation);
@@ -212,7 +254,7 @@ impl Planner {
     }
 
     fn next_range(&mut self, observation: &Observation) -> Option<Range> {
-        let target = observation.tip.checked_add(self.plan.lead)?;
+        let target = observation.tip.checked_add(self.plan.lead.blocks(&observation.delays))?;
         let covered = observation.committed_until;
         if covered >= Some(target) {
             self.obstacle = None;
@@ -255,6 +297,7 @@ impl Planner {
         let (stage, obstacle) = match ending {
             Ending::Accepted => (Some(Stage::Taken(PATIENCE)), None),
             Ending::Refused(text) => (None, Some(Obstacle::Refused(text))),
+            Ending::NoFunds(text) => (None, Some(Obstacle::NoFunds(text))),
             Ending::Unknown(text) => (Some(Stage::Due), Some(Obstacle::Unknown(text))),
         };
         self.announced = stage.map(|stage| Announced { range, stage });

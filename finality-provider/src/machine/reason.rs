@@ -114,6 +114,12 @@ pub enum Reason {
         /// The height.
         height: PosHeight,
     },
+    /// The vote is with the nodes longer than it takes to count.
+    #[error("the vote for height {} is on its way, and not known to be in a block yet", height.to_u64())]
+    OnItsWay {
+        /// The height.
+        height: PosHeight,
+    },
     /// A vote did not get through.
     #[error("the vote for height {} did not get through yet: {detail}", height.to_u64())]
     Refused {
@@ -176,6 +182,7 @@ impl Reason {
         "power_unknown",
         "no_randomness",
         "randomness_not_usable",
+        "on_its_way",
         "refused",
         "given_up",
     ];
@@ -202,6 +209,7 @@ impl Reason {
             Self::PowerUnknown { .. } => "power_unknown",
             Self::NoRandomness { .. } => "no_randomness",
             Self::RandomnessNotUsable { .. } => "randomness_not_usable",
+            Self::OnItsWay { .. } => "on_its_way",
             Self::Refused { .. } => "refused",
             Self::GivenUp { .. } => "given_up",
         }

@@ -5,9 +5,10 @@
 //! | stored | the chain shows our vote |
 //! | powerless | the chain says we are not in that height's power table |
 //! | skipped | no power table, asked for when a later block was final or long past: the tally went over it for good |
-//! | closed | a vote was refused as too late, and the chain shows the block as final |
+//! | closed | its block is final and its epoch is final on Bitcoin, or a vote was refused as too late, and the chain shows the block as final |
 //! | uncovered | commitments already reach past it and none holds it; as they only ever ascend, none will |
 //! | given up | the signer refused, because another block was signed at that height |
+//! | jailed | it lies below the last final block at the end of a jailing |
 //!
 //! What a node answered to a submission settles nothing by itself, because one node that lies or lags could take heights
 //! away: it is believed once the chain, read again, shows it. Sending once more is safe, as the signer returns the vote
@@ -17,74 +18,49 @@
 //! yet; an outcome that got lost) keeps the height. Safety does not rest on this queue: the sign records refuse a
 //! second message at a height whatever is asked here.
 //!
-//! One round is: the chain is observed, questions go out, their answers come in, votes go out, their verdicts come in.
+//! Questions and votes go out as soon as there is something to ask or to cast, several at once, and every one of them comes
+//! back as one event. Heights for which a vote still counts for liveness go first, whatever lies behind; of the others
+//! the lowest, since blocks become final in order.
 //!
 //! Spec: `chain.md` 10.2 to 10.6.
+
+mod entry;
+mod observation;
+mod queue;
+
+pub use observation::{Observation, Standing};
+pub use queue::MAX_QUEUE;
 
 use super::{
     answer::{Answer, Verdict},
     reason::{OtherSigner, Reason, SignerAway},
 };
-use btc_staking_pos_chain::ports::{FinalityParams, StoredCommitment};
-use btc_staking_protocol::{
-    finality::{randomness::is_usable, vote::VoteMessage},
-    height::{Epoch, PosHeight},
-};
-use std::collections::BTreeMap;
+use btc_staking_pos_chain::ports::StoredCommitment;
+use btc_staking_protocol::{finality::vote::VoteMessage, height::PosHeight};
+use entry::{Claim, State};
+use observation::covering;
+use queue::Queue;
 
-/// Most heights in the queue; later ones wait outside, in order.
-pub const MAX_QUEUE: usize = 10_000;
-/// Most questions in one round.
-pub const MAX_QUESTIONS: usize = 500;
+/// Most heights asked about at once.
+pub const MAX_QUESTIONS: usize = 1_000;
+/// Most such askings under way.
+const MAX_ASKINGS: usize = 4;
+/// Most batches of votes under way: the next is signed while those before are on their way. The newest heights do not wait
+/// for room.
+const MAX_BATCHES: usize = 4;
 /// A missing power table this far below the tip is taken as final...
 const TABLE_DEPTH: u64 = 100;
-/// ...once it was missing in this many rounds.
-const TABLE_ROUNDS: u32 = 3;
-/// Most rounds between two tries of one height.
-const MAX_REST: u32 = 64;
-/// Tries after which a vote that is said to be stored, and does not show, is sent again; the node may lag until then.
-const STORED_LOOKS: u32 = 3;
-
-/// How the chain looked at the beginning of a round.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Observation {
-    /// Latest block.
-    pub tip: PosHeight,
-    /// Whether the node is still syncing.
-    pub syncing: bool,
-    /// First height with a power table; `None` before there is one.
-    pub activated: Option<PosHeight>,
-    /// Newest final block.
-    pub last_finalised: Option<PosHeight>,
-    /// Last epoch that is final on Bitcoin.
-    pub last_finalised_epoch: Epoch,
-    /// Parameters.
-    pub params: FinalityParams,
-    /// The provider's record; `None` if it is not registered.
-    pub standing: Option<Standing>,
-    /// Its commitments, ascending.
-    pub commitments: Vec<StoredCommitment>,
-}
-
-/// What the chain records about a provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
-    /// Whether slashed.
-    pub slashed: bool,
-    /// Whether jailed.
-    pub jailed: bool,
-    /// Highest height it voted for.
-    pub highest_voted: PosHeight,
-}
+/// ...once it was missing in this many answers.
+const TABLE_ANSWERS: u32 = 3;
 
 /// What happens to a voter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A round begins.
+    /// The chain was looked at.
     Observed(Box<Observation>),
-    /// A round could not begin.
+    /// The chain could not be looked at.
     Unreachable(String),
-    /// A round could not begin, because the signer does not answer or may not sign now.
+    /// The signer does not answer or may not sign now.
     SignerAway(SignerAway),
     /// The node says that the key voted above the node's latest block, so that nothing it says can be used.
     Implausible {
@@ -96,13 +72,13 @@ pub enum Event {
     /// A chain has a vote above the sign records that this signer did not make, of this key or another one. The voter
     /// ends; once signing may go on, a new one begins.
     OtherSigner(OtherSigner),
-    /// The round's questions were answered, or could not be.
+    /// The questions of one [`Action::Ask`] were answered, or could not be.
     Answered(Vec<(PosHeight, Answer)>),
-    /// Votes came to an end.
+    /// The votes of one [`Action::Vote`] came to an end.
     Decided(Vec<(PosHeight, Verdict)>),
 }
 
-/// What a voter wants done.
+/// What a voter wants done. Several may be under way, and each ends with one event that tells about every height of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Ask the chain about these heights and answer with [`Event::Answered`].
@@ -139,58 +115,14 @@ impl Question {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Entry {
-    state: State,
-    /// Rounds left before it is tried again.
-    rest: u32,
-    /// Tries so far that led nowhere.
-    tries: u32,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum State {
-    /// Not answered yet, and why if it was asked.
-    Open(Option<String>),
-    /// There was no power table, in this many rounds whose tip was far above.
-    NoTable(u32),
-    /// We have power; to be voted on. With what the chain said to an earlier try.
-    Ready([u8; 32], Option<String>),
-    /// The vote is on its way.
-    Casting([u8; 32]),
-    /// A node told what would settle the height; the chain is asked whether it shows that.
-    Told(Claim),
-}
-
-/// What a node answered to a vote.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Claim {
-    /// The vote is on chain.
-    Stored,
-    /// Votes are no longer taken.
-    Closed,
-    /// There is no power, or votes are not taken at this height.
-    Void(String),
-}
-
-impl Claim {
-    /// What to say when the chain shows otherwise.
-    fn contradicted(self) -> String {
-        match self {
-            Self::Stored => "a node answered that it is stored, the chain does not show it".to_owned(),
-            Self::Closed => "a node answered that it comes too late, the block is not final".to_owned(),
-            Self::Void(text) => format!("a node refused it although there is power: {text}"),
-        }
-    }
-}
-
 /// Votes of one provider on one chain.
 #[derive(Debug, Clone)]
 pub struct Voter {
     batch: usize,
-    queue: BTreeMap<PosHeight, Entry>,
-    /// First height that is not in the queue yet; `None` before the first look at an active chain.
-    next: Option<PosHeight>,
+    queue: Queue,
+    /// Askings and batches of votes that have not come back.
+    askings: usize,
+    batches: usize,
     /// Heights up to here may carry a vote of ours from before the start.
     voted_before: PosHeight,
     seen: Option<Observation>,
@@ -207,8 +139,9 @@ impl Voter {
     pub fn new(batch: usize, last_voted: Option<PosHeight>) -> Self {
         Self {
             batch: batch.max(1),
-            queue: BTreeMap::new(),
-            next: None,
+            queue: Queue::default(),
+            askings: 0,
+            batches: 0,
             voted_before: last_voted.unwrap_or(PosHeight::new(0)),
             seen: None,
             trouble: Some(Reason::Starting),
@@ -226,26 +159,21 @@ impl Voter {
             return Vec::new();
         }
         match event {
-            Event::Unreachable(detail) => {
-                self.trouble = Some(Reason::Unreachable(detail));
-                Vec::new()
+            Event::Unreachable(detail) => self.trouble = Some(Reason::Unreachable(detail)),
+            Event::SignerAway(away) => self.trouble = Some(Reason::SignerAway(away)),
+            Event::Implausible { voted, tip } => self.trouble = Some(Reason::VoteAboveTip { voted, tip }),
+            Event::OtherSigner(other) => self.other_signer = Some(other),
+            Event::Observed(observation) => self.take_observation(*observation),
+            Event::Answered(answers) => {
+                self.askings = self.askings.saturating_sub(1);
+                answers.into_iter().for_each(|(height, answer)| self.take_answer(height, answer));
             }
-            Event::SignerAway(away) => {
-                self.trouble = Some(Reason::SignerAway(away));
-                Vec::new()
+            Event::Decided(verdicts) => {
+                self.batches = self.batches.saturating_sub(1);
+                verdicts.into_iter().for_each(|(height, verdict)| self.take_verdict(height, verdict));
             }
-            Event::Implausible { voted, tip } => {
-                self.trouble = Some(Reason::VoteAboveTip { voted, tip });
-                Vec::new()
-            }
-            Event::OtherSigner(other) => {
-                self.other_signer = Some(other);
-                Vec::new()
-            }
-            Event::Observed(observation) => self.on_observed(*observation),
-            Event::Answered(answers) => self.on_answered(answers),
-            Event::Decided(verdicts) => self.on_decided(verdicts),
         }
+        self.next_actions()
     }
 
     /// Why there is no vote for the latest blocks; `None` while all is well.
@@ -256,8 +184,8 @@ impl Voter {
         if let Some(other) = &self.other_signer {
             return Some(Reason::OtherSigner(other.clone()));
         }
-        let held_up = || self.waiting().filter(|(height, _)| self.last_voted < Some(*height));
-        self.trouble.clone().or_else(|| held_up().map(|(_, reason)| reason)).or_else(|| self.idle_reason())
+        let held_up = || self.waiting_above(self.last_voted).map(|(_, reason)| reason);
+        self.trouble.clone().or_else(held_up).or_else(|| self.idle_reason())
     }
 
     /// Whether it ended because of another signer.
@@ -267,10 +195,7 @@ impl Voter {
 
     /// The lowest height that waits for something, and for what. Later ones may be voted on all the same.
     pub fn waiting(&self) -> Option<(PosHeight, Reason)> {
-        let seen = self.seen.as_ref()?;
-        self.queue
-            .iter()
-            .find_map(|(height, entry)| Some((*height, waiting_for(seen, *height, &entry.state)?)))
+        self.waiting_above(None)
     }
 
     /// Heights waiting to be settled.
@@ -280,7 +205,7 @@ impl Voter {
 
     /// The lowest height that is not settled: everything below it is.
     pub fn settled_below(&self) -> Option<PosHeight> {
-        self.queue.keys().next().copied().or(self.next)
+        self.queue.settled_below()
     }
 
     /// Highest height voted on.
@@ -298,95 +223,100 @@ impl Voter {
         self.seen.as_ref().map(|seen| seen.tip)
     }
 
-    fn on_observed(&mut self, observation: Observation) -> Vec<Action> {
-        let trouble = trouble(&observation, self.tip());
+    fn waiting_above(&self, height: Option<PosHeight>) -> Option<(PosHeight, Reason)> {
+        let seen = self.seen.as_ref()?;
+        let mut above = self.queue.iter().filter(|(queued, _)| height < Some(*queued));
+        above.find_map(|(height, entry)| Some((height, entry.waiting_for(seen, height)?)))
+    }
+
+    fn take_observation(&mut self, mut observation: Observation) {
+        observation.commitments.sort_by_key(|commitment| commitment.start_height);
+        let trouble = observation.trouble(self.tip());
         if matches!(trouble, Some(Reason::NodeBehind { .. })) {
             self.trouble = trouble;
-            return Vec::new();
+            return;
         }
+        let was_jailed = self.seen.as_ref().and_then(|seen| seen.standing).is_some_and(|own| own.jailed);
         self.slashed = trouble == Some(Reason::Slashed);
         self.trouble = trouble;
         if self.trouble.is_none() {
-            self.extend(&observation);
+            self.queue.tick();
+            self.begin(&observation, was_jailed);
+            self.queue.extend(&observation);
+            self.settle_closed(&observation);
+            self.settle_uncovered(&observation);
         }
         self.seen = Some(observation);
-        if self.trouble.is_some() {
-            return Vec::new();
-        }
-        self.settle_closed();
-        self.settle_uncovered();
-        let questions = self.questions();
-        if questions.is_empty() {
-            // Heights may be ready from an earlier round.
-            return self.cast();
-        }
-        vec![Action::Ask(questions)]
     }
 
-    /// Takes new heights into the queue.
-    fn extend(&mut self, observation: &Observation) {
+    /// Fixes where to begin, at the first look at an active chain and after a jailing.
+    fn begin(&mut self, observation: &Observation, was_jailed: bool) {
         let Some(activated) = observation.activated else { return };
-        let mut next = self.next.unwrap_or_else(|| first_height(observation, activated));
-        if let Some(standing) = observation.standing.filter(|_| self.next.is_none()) {
-            self.voted_before = self.voted_before.max(standing.highest_voted);
+        let first = observation.first_height(activated);
+        if !self.queue.is_started() {
+            let before = observation.standing.map(|standing| standing.highest_voted);
+            self.voted_before = self.voted_before.max(before.unwrap_or(self.voted_before));
+            self.queue.skip_to(first);
+        } else if was_jailed {
+            // Of the time in jail only what is not final yet can still be of use.
+            self.queue.skip_to(first);
         }
-        while next <= observation.tip && self.queue.len() < MAX_QUEUE {
-            self.queue.insert(next, Entry::open());
-            next = next.next();
+    }
+
+    /// Takes new heights in, and says what goes out.
+    fn next_actions(&mut self) -> Vec<Action> {
+        if self.trouble.is_some() || self.other_signer.is_some() {
+            return Vec::new();
         }
-        self.next = Some(next);
+        let Some(seen) = &self.seen else { return Vec::new() };
+        self.queue.extend(seen);
+        let mut actions = self.ask();
+        actions.extend(self.cast());
+        actions
     }
 
     /// A commitment must start above the end of the last one, so a height they went past without covering it stays
     /// uncovered; and without randomness there is no power (`chain.md` 9.2).
-    fn settle_uncovered(&mut self) {
-        let Some(seen) = &self.seen else { return };
-        let Some(last) = seen.commitments.iter().max_by_key(|c| c.start_height) else { return };
-        let passed = |height| height < last.start_height && covering(&seen.commitments, height).is_none();
-        let uncovered: Vec<_> = self.queue.keys().copied().filter(|height| passed(*height)).collect();
-        for height in uncovered {
-            self.queue.remove(&height);
-            self.last_powerless = self.last_powerless.max(Some(height));
-        }
+    fn settle_uncovered(&mut self, seen: &Observation) {
+        let Some(last) = seen.commitments.last().map(|last| last.start_height) else { return };
+        let passed = self.queue.remove_where(last, |height| covering(&seen.commitments, height).is_none());
+        self.last_powerless = self.last_powerless.max(passed);
     }
 
-    fn questions(&mut self) -> Vec<Question> {
-        let mut questions = Vec::new();
-        for (height, entry) in &mut self.queue {
-            if questions.len() == MAX_QUESTIONS {
+    /// The questions that can go out now: those about the newest heights at once, of the others the lowest as far as
+    /// there is room.
+    fn ask(&mut self) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let Some(seen) = &self.seen else { return actions };
+        let fresh = self.queue.take_questions(seen, seen.fresh_from(), self.voted_before, MAX_QUESTIONS);
+        if !fresh.is_empty() {
+            self.askings += 1;
+            actions.push(Action::Ask(fresh));
+        }
+        while self.askings < MAX_ASKINGS {
+            let lowest = PosHeight::new(0);
+            let questions = self.queue.take_questions(seen, lowest, self.voted_before, MAX_QUESTIONS);
+            if questions.is_empty() {
                 break;
             }
-            let may_be_stored = match entry.state {
-                State::Told(_) => true,
-                State::Open(_) | State::NoTable(_) => *height <= self.voted_before,
-                State::Ready(..) | State::Casting(_) => continue,
-            };
-            if entry.is_due() {
-                questions.push(match may_be_stored {
-                    true => Question::VoteAndPower(*height),
-                    false => Question::Power(*height),
-                });
-            }
+            self.askings += 1;
+            actions.push(Action::Ask(questions));
         }
-        questions
-    }
-
-    fn on_answered(&mut self, answers: Vec<(PosHeight, Answer)>) -> Vec<Action> {
-        for (height, answer) in answers {
-            self.take_answer(height, answer);
-        }
-        self.cast()
+        actions
     }
 
     fn take_answer(&mut self, height: PosHeight, answer: Answer) {
-        let Some(entry) = self.queue.get_mut(&height).filter(|entry| entry.is_asked()) else { return };
+        let Some(entry) = self.queue.get_mut(height) else { return };
+        if !entry.answered() {
+            return;
+        }
         match answer {
             Answer::Votable(app_hash) => entry.take_power(app_hash),
             Answer::NoTable => self.take_no_table(height),
             Answer::Unknown(text) => entry.take_unknown(text),
             Answer::Voted => self.settle_voted(height),
             Answer::Powerless => {
-                self.queue.remove(&height);
+                self.queue.remove(height);
                 self.last_powerless = self.last_powerless.max(Some(height));
             }
         }
@@ -395,69 +325,61 @@ impl Voter {
     /// A height without a power table below a final block was skipped by the tally: it will never be final. The block
     /// must have been final already when the table was asked for, because a table may still have come in between.
     fn take_no_table(&mut self, height: PosHeight) {
-        let (Some(seen), Some(entry)) = (&self.seen, self.queue.get_mut(&height)) else { return };
+        let (Some(seen), Some(entry)) = (&self.seen, self.queue.get_mut(height)) else { return };
         let far_below = seen.tip.to_u64().saturating_sub(height.to_u64()) >= TABLE_DEPTH;
         let before = match entry.state {
-            State::NoTable(rounds) => rounds,
+            State::NoTable(answers) => answers,
             State::Open(_) | State::Ready(..) | State::Casting(_) | State::Told(_) => 0,
         };
-        let rounds = before.saturating_add(u32::from(far_below));
-        if seen.last_finalised > Some(height) || rounds >= TABLE_ROUNDS {
-            self.queue.remove(&height);
+        let answers = before.saturating_add(u32::from(far_below));
+        if entry.final_when_asked > Some(height) || answers >= TABLE_ANSWERS {
+            self.queue.remove(height);
         } else {
-            entry.put_off(State::NoTable(rounds));
+            entry.put_off(State::NoTable(answers));
         }
     }
 
-    /// The votes that can go out now, lowest heights first.
+    /// The votes that can go out now: those for the newest heights at once, of the others the lowest as far as there is
+    /// room.
     fn cast(&mut self) -> Vec<Action> {
-        let Some(seen) = &self.seen else { return Vec::new() };
-        let mut ballots = Vec::new();
-        for (height, entry) in &mut self.queue {
-            let State::Ready(app_hash, _) = entry.state else { continue };
-            let Some(commitment) = usable_commitment(seen, *height) else { continue };
-            if ballots.len() == self.batch {
+        let mut actions = Vec::new();
+        let Some(seen) = &self.seen else { return actions };
+        let fresh = self.queue.take_ballots(seen, seen.fresh_from(), self.batch);
+        if !fresh.is_empty() {
+            self.batches += 1;
+            actions.push(Action::Vote(fresh));
+        }
+        while self.batches < MAX_BATCHES {
+            let ballots = self.queue.take_ballots(seen, PosHeight::new(0), self.batch);
+            if ballots.is_empty() {
                 break;
             }
-            if entry.is_due() {
-                entry.state = State::Casting(app_hash);
-                ballots.push(Ballot { message: VoteMessage { height: *height, app_hash }, commitment });
-            }
+            self.batches += 1;
+            actions.push(Action::Vote(ballots));
         }
-        if ballots.is_empty() { Vec::new() } else { vec![Action::Vote(ballots)] }
-    }
-
-    /// Takes in what became of votes, and sends the next ones; after a failure they wait for the next round.
-    fn on_decided(&mut self, verdicts: Vec<(PosHeight, Verdict)>) -> Vec<Action> {
-        let failed = verdicts.iter().any(|(_, verdict)| {
-            matches!(verdict, Verdict::Later(_) | Verdict::FateUnknown(_) | Verdict::Slashed)
-        });
-        for (height, verdict) in verdicts {
-            self.take_verdict(height, verdict);
-        }
-        if failed || self.trouble.is_some() { Vec::new() } else { self.cast() }
+        actions
     }
 
     fn take_verdict(&mut self, height: PosHeight, verdict: Verdict) {
-        let Some(entry) = self.queue.get_mut(&height) else { return };
+        let Some(entry) = self.queue.get_mut(height) else { return };
         let State::Casting(app_hash) = entry.state else { return };
         match verdict {
-            Verdict::Stored => entry.state = State::Told(Claim::Stored),
-            Verdict::Closed => entry.state = State::Told(Claim::Closed),
-            Verdict::Void(text) => entry.state = State::Told(Claim::Void(text)),
+            Verdict::Stored => entry.take_claim(Claim::Stored),
+            Verdict::Closed => entry.take_claim(Claim::Closed),
+            Verdict::Void(text) => entry.take_claim(Claim::Void(text)),
             Verdict::GivenUp(text) => {
-                self.queue.remove(&height);
+                self.queue.remove(height);
                 self.last_given_up = Some((height, text));
             }
             Verdict::Later(text) | Verdict::FateUnknown(text) => {
                 entry.put_off(State::Ready(app_hash, Some(text)));
             }
             Verdict::SignerAway(away) => {
-                *entry = Entry::ready(app_hash);
+                entry.take_back(app_hash);
                 self.trouble = Some(Reason::SignerAway(away));
             }
             Verdict::Jailed => {
-                *entry = Entry::ready(app_hash);
+                entry.take_back(app_hash);
                 self.trouble = Some(Reason::Jailed);
             }
             // The provider's record decides, which is read with the next observation.
@@ -469,22 +391,18 @@ impl Voter {
     }
 
     fn settle_voted(&mut self, height: PosHeight) {
-        self.queue.remove(&height);
+        self.queue.remove(height);
         self.last_voted = self.last_voted.max(Some(height));
     }
 
-    /// A height is closed if a node refused the vote as too late and its block is final. Blocks become final in order
-    /// and epochs are timestamped in order, so everything below is closed as well. Votes under way stay until their own
-    /// verdicts come, those said to be stored until that shows.
-    fn settle_closed(&mut self) {
-        let finalised = self.seen.as_ref().and_then(|seen| seen.last_finalised);
-        let is_closed = |(height, entry): &(&PosHeight, &Entry)| {
-            entry.state == State::Told(Claim::Closed) && finalised >= Some(**height)
-        };
-        let Some((&closed, _)) = self.queue.iter().rfind(is_closed) else { return };
-        self.queue.retain(|height, entry| {
-            *height > closed || matches!(entry.state, State::Casting(_) | State::Told(Claim::Stored))
-        });
+    /// Heights up to which no votes are taken any more are closed; and so is one if a node refused the vote as too late
+    /// and its block is final, with everything below it: blocks become final in order and epochs are timestamped in
+    /// order. Votes under way stay until their own verdicts come, those said to be stored until that shows.
+    fn settle_closed(&mut self, seen: &Observation) {
+        let refused = seen.last_finalised.and_then(|block| self.queue.highest_refused_as_closed(block));
+        if let Some(closed) = seen.closed_until().max(refused) {
+            self.queue.close(closed);
+        }
     }
 
     fn idle_reason(&self) -> Option<Reason> {
@@ -496,112 +414,6 @@ impl Voter {
         let height = self.last_powerless.filter(|height| self.last_voted < Some(*height))?;
         Some(Reason::NoPower { height })
     }
-}
-
-const NO_TABLE: &str = "there is no power table at this height, or the node does not have it yet";
-
-impl Entry {
-    fn open() -> Self {
-        Self { state: State::Open(None), rest: 0, tries: 0 }
-    }
-
-    fn ready(app_hash: [u8; 32]) -> Self {
-        Self { state: State::Ready(app_hash, None), rest: 0, tries: 0 }
-    }
-
-    /// Whether the chain is asked about it.
-    fn is_asked(&self) -> bool {
-        matches!(self.state, State::Open(_) | State::NoTable(_) | State::Told(_))
-    }
-
-    /// The chain says that there is power and no vote.
-    fn take_power(&mut self, app_hash: [u8; 32]) {
-        match &self.state {
-            State::Told(Claim::Stored) if self.tries < STORED_LOOKS => self.put_off(self.state.clone()),
-            State::Told(claim) => self.put_off(State::Ready(app_hash, Some(claim.clone().contradicted()))),
-            State::Open(_) | State::NoTable(_) | State::Ready(..) | State::Casting(_) => {
-                *self = Self::ready(app_hash);
-            }
-        }
-    }
-
-    /// The chain did not answer; what is known so far stays.
-    fn take_unknown(&mut self, text: String) {
-        self.put_off(match &self.state {
-            State::Open(_) => State::Open(Some(text)),
-            known => known.clone(),
-        });
-    }
-
-    /// Puts a height off for a while, longer each time.
-    fn put_off(&mut self, state: State) {
-        self.state = state;
-        self.rest = (1 << self.tries.min(6)).min(MAX_REST) - 1;
-        self.tries = self.tries.saturating_add(1);
-    }
-
-    /// Whether it is this height's turn; counts a round if not.
-    fn is_due(&mut self) -> bool {
-        let due = self.rest == 0;
-        self.rest = self.rest.saturating_sub(1);
-        due
-    }
-}
-
-/// What a queued height waits for; nothing if it is under way.
-fn waiting_for(seen: &Observation, height: PosHeight, state: &State) -> Option<Reason> {
-    match state {
-        State::Open(None) | State::Casting(_) | State::Told(_) => None,
-        State::NoTable(_) => Some(Reason::PowerUnknown { height, detail: NO_TABLE.to_owned() }),
-        State::Open(Some(detail)) => Some(Reason::PowerUnknown { height, detail: detail.clone() }),
-        State::Ready(_, Some(detail)) => Some(Reason::Refused { height, detail: detail.clone() }),
-        State::Ready(_, None) if covering(&seen.commitments, height).is_none() => {
-            Some(Reason::NoRandomness { height })
-        }
-        State::Ready(_, None) if usable_commitment(seen, height).is_none() => {
-            Some(Reason::RandomnessNotUsable { height })
-        }
-        State::Ready(_, None) => None,
-    }
-}
-
-/// What keeps a round from taking place, if anything does.
-fn trouble(observation: &Observation, tip_before: Option<PosHeight>) -> Option<Reason> {
-    let Some(standing) = observation.standing else { return Some(Reason::NotRegistered) };
-    if standing.slashed {
-        return Some(Reason::Slashed);
-    }
-    if observation.syncing {
-        return Some(Reason::NodeSyncing { tip: observation.tip });
-    }
-    if let Some(before) = tip_before.filter(|before| observation.tip < *before) {
-        return Some(Reason::NodeBehind { tip: observation.tip, before });
-    }
-    if observation.activated.is_none() {
-        return Some(Reason::NotActivated);
-    }
-    standing.jailed.then_some(Reason::Jailed)
-}
-
-/// Where to begin: behind the last final block, or as many blocks below the tip as a vote counts for liveness,
-/// whichever is lower; never below activation.
-fn first_height(observation: &Observation, activated: PosHeight) -> PosHeight {
-    let after_final = observation.last_finalised.map_or(activated, PosHeight::next);
-    let still_counting =
-        observation.tip.checked_sub(observation.params.finality_sig_timeout).unwrap_or(activated);
-    after_final.min(still_counting).max(activated).max(observation.params.activation_height)
-}
-
-/// The commitment with the largest start at or below a height, if it contains it (`crypto.md` 6.4).
-fn covering(commitments: &[StoredCommitment], height: PosHeight) -> Option<StoredCommitment> {
-    let candidate = commitments.iter().filter(|c| c.start_height <= height).max_by_key(|c| c.start_height)?;
-    let offset = height.to_u64().checked_sub(candidate.start_height.to_u64())?;
-    (offset < candidate.count).then_some(*candidate)
-}
-
-/// The commitment covering a height, if votes under it are taken yet.
-fn usable_commitment(seen: &Observation, height: PosHeight) -> Option<StoredCommitment> {
-    covering(&seen.commitments, height).filter(|c| is_usable(c.epoch, seen.last_finalised_epoch))
 }
 
 #[cfg(test)]

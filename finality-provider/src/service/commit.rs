@@ -1,13 +1,13 @@
 //! The task that commits randomness ahead.
 
-use super::{NoAnswer, Provider, retry_policy, store_failed, unless_fatal};
-use crate::machine::planner::{Action, Ending, Event, Observation, Planner, Range};
+use super::{NoAnswer, Provider, retry_policy, store_failed, unless_fatal, watch::within};
+use crate::machine::planner::{Action, Delays, Ending, Event, Observation, Planner, Range};
 use btc_staking_daemon::{
     backoff::Backoff,
     tasks::{Stop, TaskError},
 };
 use btc_staking_pos_chain::{
-    message::{ChainMessage, MessageOutcome},
+    message::{ChainMessage, MessageOutcome, RefusalKind},
     ports::{ChainError, StoredCommitment},
 };
 use btc_staking_protocol::height::PosHeight;
@@ -71,21 +71,29 @@ async fn run_round(provider: &Arc<Provider>, planner: &mut Planner) -> Result<Ro
 
 /// How the chain looks; `None` while nothing can be committed to: not registered, or slashed.
 async fn observe(provider: &Provider) -> Result<Option<Observation>, ChainError> {
-    let (chain, key) = (provider.chain.as_ref(), &provider.subject.finality_provider);
-    let (head, params, record, commitments) = tokio::try_join!(
-        provider.ask("the tip", chain.fetch_head()),
-        provider.ask("parameters", chain.fetch_finality_params()),
-        provider.ask("the finality provider", chain.fetch_finality_provider(key)),
-        provider.ask("randomness commitments", chain.fetch_randomness_commitments(key)),
+    let view = match provider.watch.latest().view {
+        Some(view) => view?,
+        None => return Ok(None),
+    };
+    let (chain, key) = (provider.watch.chain(), &provider.subject.finality_provider);
+    let limit = provider.settings.request_timeout;
+    let (record, commitments) = tokio::try_join!(
+        within(limit, "the finality provider", chain.fetch_finality_provider(key)),
+        within(limit, "randomness commitments", chain.fetch_randomness_commitments(key)),
     )?;
-    if head.catching_up || record.is_none_or(|record| record.slashed.is_some()) {
+    if view.syncing || record.is_none_or(|record| record.slashed.is_some()) {
         return Ok(None);
     }
     Ok(Some(Observation {
-        tip: head.height,
-        activation: params.activation_height,
-        min_count: params.min_pub_rand,
+        tip: view.tip,
+        activation: view.params.activation_height,
+        min_count: view.params.min_pub_rand,
         committed_until: commitments.iter().filter_map(end).max(),
+        delays: Delays {
+            epoch_interval: view.epoch_interval,
+            finalization_timeout: view.depths.finalization_timeout,
+            block_time: view.block_time,
+        },
     }))
 }
 
@@ -122,6 +130,9 @@ async fn announce(provider: &Arc<Provider>, range: Range) -> Result<Ending, Task
                 "randomness committed"
             );
             Ending::Accepted
+        }
+        Some(MessageOutcome::Refused(refusal)) if refusal.kind == RefusalKind::InsufficientFunds => {
+            Ending::NoFunds(refusal.to_string())
         }
         Some(MessageOutcome::Refused(refusal)) => Ending::Refused(refusal.to_string()),
         Some(MessageOutcome::Unknown(error)) => Ending::Unknown(error.to_string()),

@@ -1,18 +1,35 @@
-//! The two tasks of a provider: one votes, one commits randomness ahead. They await; the machines decide.
+//! The tasks of a daemon: one per chain looks at it, and of each provider one votes and one commits randomness ahead. They
+//! await; the machines decide.
+//!
+//! | file | what it is for |
+//! |---|---|
+//! | `watch` | one look at a chain for all its providers |
+//! | `heights` | what is known of single heights, asked for once for all of them |
+//! | `own` | what one provider reads for itself, and its comparison with the sign records |
+//! | `guard`, `brake` | whether a key may sign |
+//! | `vote` | the voter's task |
+//! | `cast` | votes on their way |
+//! | `commit` | the planner's task |
 //!
 //! Every question to the chain has a deadline, and no failure of a node or of the network ends a task: it is shown as
 //! the reason on the board and tried again after a backoff. One kind of failure stops the process: a record that could
 //! not be made durable. A vote of a key that this signer did not make stops the signing of all keys, see [`Guard`] and [`Brake`].
 
 mod brake;
+mod cast;
 mod commit;
 mod guard;
+mod heights;
+mod own;
 mod vote;
+mod watch;
 
 pub use brake::Brake;
 pub use commit::run_planner;
 pub use guard::{Finding, ForeignVote, Guard};
+pub use heights::Heights;
 pub use vote::run_voter;
+pub use watch::{ChainView, ChainWatch, Look, Pace, run_watch};
 
 use crate::{machine::reason::SignerAway, meters::ProviderMeters, records::Records, status::Board};
 use btc_staking_daemon::{backoff::Policy, clock::Clock, entropy::Entropy, health::Check, tasks::TaskError};
@@ -20,9 +37,9 @@ use btc_staking_eots_manager::{
     records::Subject,
     signer::{Refused, Signer, SignerError},
 };
-use btc_staking_pos_chain::ports::{ChainError, ErrorKind, PosChain, Submitter};
+use btc_staking_pos_chain::ports::Submitter;
 use btc_staking_store::StoreError;
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use crate::machine::planner::Plan;
 
@@ -49,8 +66,8 @@ pub struct Provider {
     pub signer: Arc<dyn Signer>,
     /// Whether the key may sign.
     pub guard: Guard,
-    /// The chain.
-    pub chain: Arc<dyn PosChain>,
+    /// The chain, as all its providers see it.
+    pub watch: Arc<ChainWatch>,
     /// The account that pays.
     pub submitter: Arc<dyn Submitter>,
     /// The daemon's store.
@@ -69,21 +86,6 @@ pub struct Provider {
     pub entropy: Arc<dyn Entropy>,
 }
 
-impl Provider {
-    /// Waits for an answer of the chain, but not longer than the deadline.
-    async fn ask<T>(
-        &self,
-        what: &str,
-        answer: impl Future<Output = Result<T, ChainError>>,
-    ) -> Result<T, ChainError> {
-        let deadline = self.settings.request_timeout;
-        tokio::time::timeout(deadline, answer).await.unwrap_or_else(|_| {
-            let detail = format!("no answer about {what} within {} s", deadline.as_secs_f32());
-            Err(ChainError::new(ErrorKind::Transient, detail))
-        })
-    }
-}
-
 /// The wait after rounds that failed: from the poll interval up to five seconds, less than a vote counts for liveness.
 fn retry_policy(settings: &Settings) -> Policy {
     let max = Duration::from_secs(5).max(settings.poll_interval);
@@ -98,6 +100,13 @@ fn store_failed(error: StoreError) -> TaskError {
 enum NoAnswer {
     Refused(Refused),
     Away(SignerAway),
+}
+
+impl Settings {
+    /// How often and how patiently the chain is asked.
+    pub fn pace(&self) -> Pace {
+        Pace { poll_interval: self.poll_interval, request_timeout: self.request_timeout }
+    }
 }
 
 impl From<NoAnswer> for SignerAway {

@@ -189,6 +189,7 @@ impl Standing {
             // Only heights with power get so far.
             Reason::NoRandomness { .. }
             | Reason::RandomnessNotUsable { .. }
+            | Reason::OnItsWay { .. }
             | Reason::Refused { .. }
             | Reason::GivenUp { .. } => Some(Self::Active),
             Reason::Starting

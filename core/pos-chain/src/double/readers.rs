@@ -2,7 +2,7 @@
 
 use super::{ChainState, ScriptedChain};
 use crate::{
-    event::{ChainEvent, EventReader, HintReader, Hints, NoHints},
+    event::{ChainEvent, EventReader, HintReader, Hints},
     message::RewardKind,
     ports::*,
     watch::{LivenessReader, NodeReader, NodeReport, SigningInfo},
@@ -16,7 +16,7 @@ use btc_staking_protocol::{
     keys::{AccountAddress, FinalityProviderPublicKey},
     params::{ParamsVersion, StakingParams},
 };
-use std::{collections::BTreeSet, num::NonZeroU64};
+use std::{collections::BTreeSet, num::NonZeroU64, task::Poll};
 
 #[async_trait]
 impl HeadReader for ScriptedChain {
@@ -236,9 +236,31 @@ impl EventReader for ScriptedChain {
     }
 }
 
-/// A scripted chain gives no hints: roles must do without.
+/// A scripted chain gives the hints that its test gives, and none otherwise: roles must do without.
 impl HintReader for ScriptedChain {
     fn block_hints(&self) -> Box<dyn Hints> {
-        Box::new(NoHints)
+        let heard = self.lock().hints;
+        Box::new(ScriptedHints { chain: self.clone(), heard })
+    }
+}
+
+struct ScriptedHints {
+    chain: ScriptedChain,
+    heard: u64,
+}
+
+#[async_trait]
+impl Hints for ScriptedHints {
+    async fn next(&mut self) {
+        std::future::poll_fn(|context| {
+            let mut shared = self.chain.lock();
+            if shared.hints == self.heard {
+                shared.waiting.push(context.waker().clone());
+                return Poll::Pending;
+            }
+            self.heard = shared.hints;
+            Poll::Ready(())
+        })
+        .await
     }
 }

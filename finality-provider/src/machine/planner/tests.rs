@@ -1,7 +1,18 @@
 //! The planner against a chain that takes, loses, delays and refuses.
 
+mod year;
+
 use super::*;
+use btc_staking_protocol::height::BtcDepth;
 use proptest::prelude::*;
+use std::num::NonZeroU64;
+
+/// Of mainnet.
+const DELAYS: Delays = Delays {
+    epoch_interval: NonZeroU64::new(360),
+    finalization_timeout: BtcDepth::new(300),
+    block_time: Some(Duration::from_secs(10)),
+};
 
 fn height(height: u64) -> PosHeight {
     PosHeight::new(height)
@@ -13,6 +24,7 @@ fn seen(tip: u64, activation: u64, min_count: u64, until: u64) -> Observation {
         activation: height(activation),
         min_count,
         committed_until: (until > 0).then(|| height(until)),
+        delays: DELAYS,
     }
 }
 
@@ -29,7 +41,7 @@ fn planned_after_looks(planner: &mut Planner, observation: Observation) -> Optio
 
 #[test]
 fn a_range_starts_behind_the_last_one_the_tip_and_activation_whichever_is_highest() {
-    let plan = Plan { count: 100, lead: 50 };
+    let plan = Plan { count: 100, lead: Lead::Blocks(50) };
     // (tip, activation, min, committed until) -> (start, count)
     let table = [
         (seen(10, 1, 1, 0), Some((11, 100))),
@@ -52,7 +64,7 @@ fn a_range_starts_behind_the_last_one_the_tip_and_activation_whichever_is_highes
 
 #[test]
 fn a_hole_is_left_only_when_the_tip_was_seen_beyond_it_three_times_in_a_row() {
-    let plan = Plan { count: 100, lead: 50 };
+    let plan = Plan { count: 100, lead: Lead::Blocks(50) };
     // (tips of looks in a row, what is planned at the last one)
     let table: [(&[u64], Option<u64>); 8] = [
         (&[1_000], None),
@@ -83,7 +95,7 @@ fn a_hole_is_left_only_when_the_tip_was_seen_beyond_it_three_times_in_a_row() {
 
 #[test]
 fn what_cannot_be_committed_is_said_instead() {
-    let plan = Plan { count: 100, lead: 50 };
+    let plan = Plan { count: 100, lead: Lead::Blocks(50) };
     let mut planner = Planner::new(plan, None);
     assert_eq!(planned(&mut planner, seen(10, 160_010, 1, 0)), None);
     let too_far = Obstacle::ActivationTooFar { activation: 160_010, earliest: 11 };
@@ -96,7 +108,7 @@ fn what_cannot_be_committed_is_said_instead() {
 
 #[test]
 fn a_lost_announcement_is_repeated_with_identical_bounds_also_after_a_restart() {
-    let plan = Plan { count: 100, lead: 50 };
+    let plan = Plan { count: 100, lead: Lead::Blocks(50) };
     let mut planner = Planner::new(plan, None);
     let first = planned_after_looks(&mut planner, seen(10, 1, 1, 0)).unwrap();
     assert_eq!(planned(&mut planner, seen(12, 1, 1, 0)), None, "it is on its way");
@@ -105,16 +117,16 @@ fn a_lost_announcement_is_repeated_with_identical_bounds_also_after_a_restart() 
     assert!(matches!(planner.obstacle(), Some(Obstacle::Unknown(_))));
     assert_eq!(planned(&mut planner, seen(40, 1, 1, 0)), Some(first));
     // Configured differently and started again: still the announced bounds first.
-    let mut restarted = Planner::new(Plan { count: 7, lead: 50 }, Some(range));
+    let mut restarted = Planner::new(Plan { count: 7, lead: Lead::Blocks(50) }, Some(range));
     assert_eq!(planned(&mut restarted, seen(41, 1, 1, 0)), Some(first));
     // Unless the chain shows it.
-    let mut restarted = Planner::new(Plan { count: 7, lead: 100 }, Some(range));
+    let mut restarted = Planner::new(Plan { count: 7, lead: Lead::Blocks(100) }, Some(range));
     assert_eq!(planned(&mut restarted, seen(41, 1, 1, 110)), Some((111, 7)));
 }
 
 #[test]
 fn a_taken_announcement_waits_for_the_node_to_show_it() {
-    let plan = Plan { count: 100, lead: 50 };
+    let plan = Plan { count: 100, lead: Lead::Blocks(50) };
     let mut planner = Planner::new(plan, None);
     let (start, count) = planned_after_looks(&mut planner, seen(10, 1, 1, 0)).unwrap();
     planner.on_event(Event::Ended(Range { start: height(start), count }, Ending::Accepted));
@@ -132,7 +144,7 @@ fn a_taken_announcement_waits_for_the_node_to_show_it() {
 
 #[test]
 fn refused_bounds_are_planned_anew() {
-    let mut planner = Planner::new(Plan { count: 100, lead: 50 }, None);
+    let mut planner = Planner::new(Plan { count: 100, lead: Lead::Blocks(50) }, None);
     let (start, count) = planned_after_looks(&mut planner, seen(10, 1, 1, 0)).unwrap();
     let refused = Ending::Refused("too few".to_owned());
     planner.on_event(Event::Ended(Range { start: height(start), count }, refused));
@@ -200,7 +212,7 @@ proptest! {
         turns in proptest::collection::vec(turn(), 1..60),
     ) {
         let mut chain = Chain { tip: 1, activation, min, ranges: Vec::new() };
-        let mut planner = Planner::new(Plan { count, lead }, None);
+        let mut planner = Planner::new(Plan { count, lead: Lead::Blocks(lead) }, None);
         let mut announced = None;
         for turn in turns {
             let observation = seen(chain.tip, chain.activation, chain.min, chain.until());
@@ -231,7 +243,7 @@ proptest! {
             }
             match turn {
                 Turn::Taken(blocks) | Turn::AnswerLost(blocks) | Turn::Lost(blocks) => chain.tip += blocks,
-                Turn::Restart(count) => planner = Planner::new(Plan { count, lead }, announced),
+                Turn::Restart(count) => planner = Planner::new(Plan { count, lead: Lead::Blocks(lead) }, announced),
                 Turn::RaiseMinimum(to) => chain.min = chain.min.max(to),
             }
         }
@@ -246,7 +258,7 @@ proptest! {
             chain.ranges.push(Range { start: height(until), count: 1 });
         }
         prop_assume!(until < tip + 100_000);
-        let mut planner = Planner::new(Plan { count, lead }, None);
+        let mut planner = Planner::new(Plan { count, lead: Lead::Blocks(lead) }, None);
         let looks = lead / count + 3 + u64::from(TIP_LOOKS);
         for _ in 0..looks {
             let observation = seen(chain.tip, 1, 1, chain.until());
@@ -257,4 +269,32 @@ proptest! {
         }
         prop_assert!(chain.until() >= tip + lead);
     }
+}
+
+#[test]
+fn what_is_left_is_told_in_blocks_and_time_and_is_short_before_it_is_too_late() {
+    let (needed, ahead) = (DELAYS.usual(), DELAYS.with_reserve());
+    let mut planner = Planner::new(Plan { count: 8_192, lead: Lead::Auto }, None);
+    assert_eq!((planner.outlook(), planner.runway_time()), (Outlook::Unknown, None));
+    // (committed until, what is left, outlook, whether something is planned)
+    let short = |runway| Outlook::Short { runway, needed };
+    let table = [
+        (1_000 + ahead, Some(ahead), Outlook::Ample, false),
+        (1_000 + ahead - 1, Some(ahead - 1), Outlook::Ample, true),
+        (1_000 + needed, Some(needed), Outlook::Ample, true),
+        (1_000 + needed - 1, Some(needed - 1), short(needed - 1), true),
+        (1_000, None, short(0), true),
+    ];
+    for (until, runway, outlook, plans) in table {
+        let mut planner = Planner::new(Plan { count: 8_192, lead: Lead::Auto }, None);
+        let planned = planned(&mut planner, seen(1_000, 1, 1, until)).is_some();
+        assert_eq!((planner.runway(), planner.outlook(), planned), (runway, outlook, plans), "{until}");
+        let time = runway.map(|blocks| Duration::from_secs(blocks * 10));
+        assert_eq!(planner.runway_time(), time, "{until}");
+    }
+    planned(&mut planner, seen(1_000, 1, 1, 2_000)).unwrap();
+    let range = Range { start: height(2_001), count: 8_192 };
+    planner.on_event(Event::Ended(range, Ending::NoFunds("0 ubbn, 20 are needed".to_owned())));
+    assert!(planner.obstacle().unwrap().to_string().contains("send it coins: 0 ubbn"));
+    assert!(planned(&mut planner, seen(1_000, 1, 1, 2_000)).is_some(), "it is tried again");
 }

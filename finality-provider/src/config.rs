@@ -29,6 +29,14 @@ eots_key_files = ["finality-provider-eots.key"]
 # Or leave the keys to an eots-manager, which then holds the sign records as well; eots_key_files must be empty.
 #   [signer]
 #   socket = "eots-manager-data/eots.sock"
+# On another host it is reached over mutual TLS:
+#   [signer]
+#   address = "signer.internal:12582"
+#   secret = "env:SIGNER_SECRET"
+#   [signer.tls]
+#   certificate = "daemon.crt"
+#   key = "daemon.key"
+#   peers = "signer.crt"
 # Sealed key of the account that pays on the chain (finality-provider keys create --which account).
 account_key_file = "finality-provider-account.key"
 # Where /metrics, /healthz, /readyz and /status are served.

@@ -6,12 +6,16 @@
 //! | loopback TCP, `mac-v2` | a MAC over method, session, nonce, time and body ([`mac`]) | our own clients |
 //! | loopback TCP, `header-mac` | a MAC over the body ([`header_mac`]) | the established daemon; opt-in |
 //!
-//! There is no TCP without authentication, and none beyond loopback. A secret that cannot be read stops the start.
+//! | mutual TLS with `mac-v2` | a certificate, and a MAC ([`tls`]) | other hosts |
+//!
+//! There is no TCP without authentication, and none beyond loopback but mutual TLS. A secret, certificate or key that
+//! cannot be read stops the start.
 
 pub mod header_mac;
 pub mod mac;
 pub mod replay;
 pub mod secret;
+pub mod tls;
 pub mod unix;
 
 use crate::service::{Call, Method, Origin, Refusal};
@@ -20,6 +24,7 @@ use header_mac::HeaderMac;
 use mac::MacGate;
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 use thiserror::Error;
+use tls::{Identity, TlsError, TlsListener};
 use tokio::net::TcpListener;
 use tonic::{Code, metadata::MetadataMap};
 use unix::OwnersSocket;
@@ -28,7 +33,7 @@ use unix::OwnersSocket;
 #[derive(Debug, Error)]
 pub enum DoorError {
     /// Beyond loopback anybody could listen and try.
-    #[error("{0} is not a loopback address: beyond this host the signer is not offered")]
+    #[error("{0} is not a loopback address: beyond this host the signer is offered over mutual TLS only")]
     NotLoopback(SocketAddr),
     /// The address cannot be bound.
     #[error("cannot listen on {at}")]
@@ -38,6 +43,9 @@ pub enum DoorError {
         /// What the system said.
         source: io::Error,
     },
+    /// Certificates and key do not work together.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Something that is no socket of ours is in the way.
     #[error("{0} exists and is no socket; it is not replaced")]
     InTheWay(PathBuf),
@@ -63,6 +71,7 @@ pub struct Door {
 pub(crate) enum Listener {
     Unix(OwnersSocket),
     Tcp(TcpListener),
+    Tls(TlsListener),
 }
 
 /// Decides for each request whether it is answered.
@@ -71,6 +80,8 @@ pub(crate) enum Guard {
     /// The kernel said who it is when the connection was made.
     Owner,
     Authenticated(Arc<Authentication>),
+    /// The handshake said who it is, and every request must say so again.
+    MutualTls(Arc<MacGate>),
 }
 
 impl Door {
@@ -95,6 +106,16 @@ impl Door {
         Ok(Self { listener: Listener::Tcp(listener), guard: Guard::Authenticated(Arc::new(authentication)) })
     }
 
+    /// Binds any address, whose callers must show a certificate that the identity knows, and a MAC with every request.
+    ///
+    /// # Errors
+    /// [`DoorError::Bind`] and [`DoorError::Tls`].
+    pub async fn tls(address: SocketAddr, identity: Identity, gate: MacGate) -> Result<Self, DoorError> {
+        let failed = |source| DoorError::Bind { at: address.to_string(), source };
+        let listener = TlsListener::new(TcpListener::bind(address).await.map_err(failed)?, identity)?;
+        Ok(Self { listener: Listener::Tls(listener), guard: Guard::MutualTls(Arc::new(gate)) })
+    }
+
     /// Where it listens.
     ///
     /// # Errors
@@ -103,6 +124,7 @@ impl Door {
         match &self.listener {
             Listener::Unix(socket) => Ok(socket.path().display().to_string()),
             Listener::Tcp(listener) => Ok(listener.local_addr()?.to_string()),
+            Listener::Tls(listener) => Ok(listener.local_addr()?.to_string()),
         }
     }
 }
@@ -122,6 +144,7 @@ impl Guard {
     ) -> Result<(), Refusal> {
         match self {
             Self::Owner => Ok(()),
+            Self::MutualTls(gate) => gate.check(method, metadata, body, clock.since_epoch()),
             Self::Authenticated(authentication) => match authentication.as_ref() {
                 Authentication::Header(mac) => mac.check(method, metadata, call),
                 Authentication::V2(gate) => gate.check(method, metadata, body, clock.since_epoch()),
@@ -133,6 +156,7 @@ impl Guard {
     pub(crate) fn origin(&self) -> Origin {
         match self {
             Self::Owner => Origin::Local,
+            Self::MutualTls(_) => Origin::Encrypted,
             Self::Authenticated(authentication) => match authentication.as_ref() {
                 Authentication::Header(_) => Origin::Replayable,
                 Authentication::V2(_) => Origin::Clear,
@@ -144,6 +168,7 @@ impl Guard {
     pub(crate) fn announcement(&self) -> Option<(&'static str, String)> {
         match self {
             Self::Owner => None,
+            Self::MutualTls(gate) => Some((mac::SESSION_HEADER, gate.session().to_string())),
             Self::Authenticated(authentication) => match authentication.as_ref() {
                 Authentication::Header(_) => None,
                 Authentication::V2(gate) => Some((mac::SESSION_HEADER, gate.session().to_string())),

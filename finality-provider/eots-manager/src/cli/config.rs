@@ -1,10 +1,11 @@
 //! Configuration: file < environment (`EOTS_MANAGER_...`) < flags; unknown keys are refused.
 
 use crate::channel::{
-    Authentication,
+    Authentication, Door, DoorError,
     header_mac::HeaderMac,
     mac::{MacGate, Session},
     secret::{Secret, SecretError},
+    tls::{Identity, TlsError, TlsFiles},
 };
 use btc_staking_daemon::{
     entropy::{Entropy, EntropyError},
@@ -32,14 +33,21 @@ backup_dir = "eots-manager-backups"
 # Where /metrics, /healthz and /readyz are served.
 listen = "127.0.0.1:2113"
 
-# A second door, on loopback. Leave the section out where the socket is enough: the established daemon can use it as
-# unix:///PATH.
+# A second door. Leave the section out where the socket is enough: the established daemon can use it as unix:///PATH.
+# Without [tcp.tls] it is on loopback only.
 [tcp]
 address = "127.0.0.1:12582"
 # mac-v2: for our own clients. header-mac: for the established daemon with the same HMACKey; a request can be replayed.
 authentication = "header-mac"
 # file:PATH, env:NAME or fd:NUMBER. What cannot be read stops the start.
 secret = "env:HMAC_KEY"
+# For callers on other hosts: mutual TLS, and mac-v2 on top. PEM files; peers are the certificates that a caller's must be
+# signed by, or callers' own self-signed ones. With fingerprints (SHA-256) only those certificates are let in.
+#   [tcp.tls]
+#   certificate = "signer.crt"
+#   key = "signer.key"
+#   peers = "callers.crt"
+#   fingerprints = []
 
 [log]
 format = "text"
@@ -74,7 +82,7 @@ pub struct Config {
     pub log: LogOptions,
 }
 
-/// A door on loopback.
+/// A second door.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tcp {
@@ -84,6 +92,17 @@ pub struct Tcp {
     pub authentication: Scheme,
     /// Where the shared secret comes from.
     pub secret: String,
+    /// Mutual TLS; without it the address must be on loopback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsFiles>,
+}
+
+/// What a second door asks of callers, read and ready.
+pub enum Entry {
+    /// In the clear.
+    Clear(Authentication),
+    /// Mutual TLS.
+    Tls(Box<Identity>, MacGate),
 }
 
 /// How callers over TCP are known. There is no way to know nobody.
@@ -105,6 +124,12 @@ pub enum NoAuthentication {
     /// The session.
     #[error("no session could be drawn")]
     Entropy(#[from] EntropyError),
+    /// Certificates and key.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A MAC that can be replayed is for the established daemon on this host, which speaks no TLS.
+    #[error("header-mac is not taken over TLS: set tcp.authentication to mac-v2")]
+    ReplayableOverTls,
 }
 
 fn yes() -> bool {
@@ -123,16 +148,34 @@ impl Config {
 }
 
 impl Tcp {
-    /// Reads the secret and makes of it what checks callers.
+    /// Reads the secret, and certificates and key if there are any, and makes of them what checks callers.
     ///
     /// # Errors
     /// [`NoAuthentication`].
-    pub fn authentication(&self, entropy: &dyn Entropy) -> Result<Authentication, NoAuthentication> {
+    pub fn entry(&self, entropy: &dyn Entropy) -> Result<Entry, NoAuthentication> {
         let secret = Secret::read(&self.secret)?;
-        Ok(match self.authentication {
-            Scheme::HeaderMac => Authentication::Header(HeaderMac::new(secret)),
-            Scheme::MacV2 => Authentication::V2(MacGate::new(secret.long_enough()?, Session::draw(entropy)?)),
-        })
+        let gate = |secret: Secret| -> Result<_, NoAuthentication> {
+            Ok(MacGate::new(secret.long_enough()?, Session::draw(entropy)?))
+        };
+        match (&self.tls, self.authentication) {
+            (None, Scheme::HeaderMac) => Ok(Entry::Clear(Authentication::Header(HeaderMac::new(secret)))),
+            (None, Scheme::MacV2) => Ok(Entry::Clear(Authentication::V2(gate(secret)?))),
+            (Some(_), Scheme::HeaderMac) => Err(NoAuthentication::ReplayableOverTls),
+            (Some(files), Scheme::MacV2) => Ok(Entry::Tls(Box::new(files.read()?), gate(secret)?)),
+        }
+    }
+}
+
+impl Entry {
+    /// Binds the door.
+    ///
+    /// # Errors
+    /// [`DoorError`].
+    pub async fn open(self, address: SocketAddr) -> Result<Door, DoorError> {
+        match self {
+            Self::Clear(authentication) => Door::tcp(address, authentication).await,
+            Self::Tls(identity, gate) => Door::tls(address, *identity, gate).await,
+        }
     }
 }
 
@@ -167,14 +210,15 @@ mod tests {
         ];
         for secret in refused {
             for authentication in [Scheme::MacV2, Scheme::HeaderMac] {
-                let tcp = Tcp { address: default_listen(), authentication, secret: secret.clone() };
-                assert!(tcp.authentication(&OsEntropy).is_err(), "{secret:?} {authentication:?}");
+                let tcp =
+                    Tcp { address: default_listen(), authentication, secret: secret.clone(), tls: None };
+                assert!(tcp.entry(&OsEntropy).is_err(), "{secret:?} {authentication:?}");
             }
         }
         let short = file("short", "fifteen bytes..");
         for (authentication, taken) in [(Scheme::MacV2, false), (Scheme::HeaderMac, true)] {
-            let tcp = Tcp { address: default_listen(), authentication, secret: short.clone() };
-            assert_eq!(tcp.authentication(&OsEntropy).is_ok(), taken);
+            let tcp = Tcp { address: default_listen(), authentication, secret: short.clone(), tls: None };
+            assert_eq!(tcp.entry(&OsEntropy).is_ok(), taken);
         }
     }
 }

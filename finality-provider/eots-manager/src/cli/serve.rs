@@ -29,13 +29,12 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub(super) async fn serve(config: &Config, passphrase: &PassphraseSource) -> Result<(), Failure> {
     telemetry::init(&config.log).fail_with(Exit::Usage)?;
     // Before anything else, since it ends the start: callers that cannot be known are not served.
-    let authentication =
-        config.tcp.as_ref().map(|tcp| tcp.authentication(&OsEntropy)).transpose().fail_with(Exit::Usage)?;
+    let entry = config.tcp.as_ref().map(|tcp| tcp.entry(&OsEntropy)).transpose().fail_with(Exit::Usage)?;
     let service = Arc::new(open(config, passphrase)?);
 
     let mut doors = vec![("grpc.unix", Door::unix(config.socket()).fail_with(Exit::Usage)?)];
-    if let (Some(tcp), Some(authentication)) = (&config.tcp, authentication) {
-        doors.push(("grpc.tcp", Door::tcp(tcp.address, authentication).await.fail_with(Exit::Usage)?));
+    if let (Some(tcp), Some(entry)) = (&config.tcp, entry) {
+        doors.push(("grpc.tcp", entry.open(tcp.address).await.fail_with(Exit::Usage)?));
     }
     let health = Health::new();
     let boards =

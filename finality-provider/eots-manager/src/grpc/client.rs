@@ -2,7 +2,11 @@
 
 use super::{MAX_MESSAGE, ascii, codec::RawCodec};
 use crate::{
-    channel::{header_mac, mac, secret::Secret},
+    channel::{
+        header_mac, mac,
+        secret::Secret,
+        tls::{Identity, TlsConnector, TlsError, TlsName},
+    },
     service::{
         Method,
         proto::{
@@ -12,7 +16,7 @@ use crate::{
         },
     },
 };
-use axum::http::uri::PathAndQuery;
+use axum::http::{Uri, uri::PathAndQuery};
 use btc_staking_daemon::{
     clock::Clock,
     entropy::{Entropy, OsEntropy},
@@ -31,7 +35,13 @@ use tonic::{
     metadata::MetadataMap,
     transport::{Channel, Endpoint},
 };
+use tower::service_fn;
 
+/// Longest wait for a connection.
+const CONNECT: Duration = Duration::from_secs(5);
+/// A connection on which nothing comes for this long is asked for a sign of life, and given up without one after as long
+/// again: a host that vanished says nothing.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// Longest wait for an answer, longer than the server's own deadline.
 const PATIENCE: Duration = Duration::from_secs(75);
 
@@ -49,6 +59,17 @@ pub enum Credentials {
 #[derive(Debug, Error)]
 #[error("the address of the signer is not usable")]
 pub struct BadAddress(#[from] tonic::transport::Error);
+
+/// There is no way to the signer.
+#[derive(Debug, Error)]
+pub enum NoClient {
+    /// The address.
+    #[error(transparent)]
+    Address(#[from] BadAddress),
+    /// Certificates and key.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
 
 /// A connection to a signer, made when it is first used and again whenever it broke.
 pub struct Client {
@@ -74,9 +95,31 @@ impl Client {
         Self::new(format!("http://{address}"), credentials)
     }
 
+    /// A signer at `place` (host and port) over mutual TLS, whose certificate must be for `name`.
+    ///
+    /// # Errors
+    /// [`BadAddress`], and [`TlsError`] when certificates and key do not work together.
+    pub fn tls(
+        place: &str,
+        name: TlsName,
+        identity: Identity,
+        secret: Secret,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, NoClient> {
+        let connector = TlsConnector::new(place, name, identity)?;
+        let connect = service_fn(move |_: Uri| connector.clone().connect());
+        // The connector knows where to go and does what https would; the rest is HTTP/2 as ever.
+        let endpoint = endpoint(format!("http://{place}"))?;
+        let channel = endpoint.connect_with_connector_lazy(connect);
+        Ok(Self::over(channel, Credentials::V2(secret, clock)))
+    }
+
     fn new(uri: String, credentials: Credentials) -> Result<Self, BadAddress> {
-        let endpoint = Endpoint::from_shared(uri)?.connect_timeout(PATIENCE).timeout(PATIENCE);
-        Ok(Self { channel: endpoint.connect_lazy(), credentials, session: Mutex::new(None) })
+        Ok(Self::over(endpoint(uri)?.connect_lazy(), credentials))
+    }
+
+    fn over(channel: Channel, credentials: Credentials) -> Self {
+        Self { channel, credentials, session: Mutex::new(None) }
     }
 
     /// Whether anybody answers.
@@ -239,4 +282,13 @@ impl Client {
             *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
         }
     }
+}
+
+fn endpoint(uri: String) -> Result<Endpoint, BadAddress> {
+    Ok(Endpoint::from_shared(uri)?
+        .connect_timeout(CONNECT)
+        .timeout(PATIENCE)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE)
+        .keep_alive_while_idle(true))
 }

@@ -78,6 +78,7 @@ impl Server {
         let serving = async {
             match door.listener {
                 Listener::Unix(socket) => axum::serve(socket, router).with_graceful_shutdown(until).await,
+                Listener::Tls(listener) => axum::serve(listener, router).with_graceful_shutdown(until).await,
                 Listener::Tcp(listener) => axum::serve(listener, router).with_graceful_shutdown(until).await,
             }
         };

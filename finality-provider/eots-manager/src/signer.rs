@@ -59,18 +59,13 @@ pub trait Signer: Send + Sync {
     /// which nothing new is signed. Durable on return, all or nothing; a key without history has one from then on.
     ///
     /// # Errors
-    /// [`SignerError::Refused`] with the evidence when another vote is on record here, or when this signer takes in
-    /// nothing from other instances.
+    /// [`SignerError::Refused`] with the evidence when another vote is on record here.
     async fn record_signed_elsewhere(
         &self,
         subject: &Subject,
         votes: Vec<VoteMessage>,
         watermark: PosHeight,
-    ) -> Result<(), SignerError> {
-        let _ = (subject, votes, watermark);
-        let text = "this signer takes in nothing from other instances, so it cannot be one of a pair";
-        Err(Refused { reason: RefusedReason::Other, text: text.to_owned() }.into())
-    }
+    ) -> Result<(), SignerError>;
 
     /// Signs votes, each if the records allow it, and joins to each the proof that `range` committed to its randomness.
     ///

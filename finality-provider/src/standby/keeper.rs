@@ -114,8 +114,14 @@ impl Keeper {
         let mut looks = 0_u32;
         while !stop.is_stopping() {
             match self.look().await {
-                Ok(holders) => self.look_after_all(&holders, looks).await?,
-                Err(error) => tracing::debug!(%error, "the engine was not asked who may sign"),
+                Ok(holders) => {
+                    self.standby.set_trouble(None);
+                    self.look_after_all(&holders, looks).await?;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "it is not known who may sign");
+                    self.standby.set_trouble(Some(error));
+                }
             }
             looks = looks.wrapping_add(1);
             if stop.sleep(every).await.is_err() {
@@ -125,9 +131,9 @@ impl Keeper {
         Ok(())
     }
 
-    async fn look(&self) -> Result<BTreeMap<String, Entry>, Trouble> {
+    async fn look(&self) -> Result<BTreeMap<String, Entry>, EngineError> {
         let committed = self.standby.engine.commit(build_look(&self.standby.prefix)).await?;
-        let holders = read_look(committed)?;
+        let holders = read_look(committed).map_err(|error| EngineError::Broken(error.to_string()))?;
         Ok(holders.into_iter().map(|entry| (entry.key.clone(), entry)).collect())
     }
 

@@ -33,7 +33,11 @@ use btc_staking_protocol::{
     possession::ProofOfPossession,
 };
 use btc_staking_store::StoreError;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use thiserror::Error;
 
 /// What an instance is made of.
@@ -64,6 +68,8 @@ pub struct Standby {
     pub(super) me: Instance,
     pub(super) lease: Duration,
     pub(super) seats: Seats,
+    /// Why the keeper could not ask who may sign, the last time it tried.
+    trouble: Mutex<Option<EngineError>>,
     pub(super) entropy: Arc<dyn Entropy>,
 }
 
@@ -92,6 +98,7 @@ pub(super) enum Trouble {
 impl From<Trouble> for SignerError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
+            Trouble::Engine(error @ EngineError::NotTheSame(_)) => refused_text(&error.to_string()),
             Trouble::Engine(error) => Self::Unreachable(error.to_string()),
             Trouble::Protocol(error) => refused_text(&error.to_string()),
             Trouble::Signer(error) => error,
@@ -111,12 +118,35 @@ impl Standby {
         entropy.fill(&mut run)?;
         let engine = Watched::open(engine, records, home)?;
         let me = Instance { name, home: engine.home(), run };
-        Ok(Self { inner, engine, prefix, me, lease, seats: Seats::new(subjects), entropy })
+        Ok(Self {
+            inner,
+            engine,
+            prefix,
+            me,
+            lease,
+            seats: Seats::new(subjects),
+            trouble: Mutex::default(),
+            entropy,
+        })
     }
 
     /// How it stands with a subject.
     pub fn seat(&self, subject: &Subject) -> Seat {
         self.seats.get(subject)
+    }
+
+    /// Notes whether the engine answered the keeper.
+    pub(super) fn set_trouble(&self, trouble: Option<EngineError>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    /// The right to sign, or why there is none: what the engine said last, unless it says nothing any more.
+    fn token(&self, subject: &Subject) -> Result<Token, SignerError> {
+        let trouble = || self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match (self.seats.token(subject), trouble()) {
+            (Err(SignerError::Standby { .. }), Some(trouble)) => Err(Trouble::from(trouble).into()),
+            (token, _) => token,
+        }
     }
 
     pub(super) fn keys(&self, subject: &Subject) -> Keys {
@@ -201,7 +231,7 @@ impl Standby {
         subject: &Subject,
         messages: &[VoteMessage],
     ) -> Result<BTreeMap<PosHeight, Claim>, SignerError> {
-        let token = self.seats.token(subject)?;
+        let token = self.token(subject)?;
         let keys = self.keys(subject);
         let mut claims = BTreeMap::new();
         for messages in messages.chunks(MAX_HEIGHTS) {
@@ -224,7 +254,7 @@ impl Signer for Standby {
     /// What the engine and the own records say together, if this instance has the right to sign. Whatever an instance
     /// submitted before this was asked is part of it.
     async fn history(&self, subject: &Subject) -> Result<History, SignerError> {
-        let token = self.seats.token(subject)?;
+        let token = self.token(subject)?;
         let own = self.inner.history(subject).await?;
         let shared = self.read_votes_above(subject, Some(&token), own.highest).await?;
         let now = self.inner.history(subject).await?;
@@ -232,7 +262,7 @@ impl Signer for Standby {
     }
 
     async fn raise_watermark(&self, subject: &Subject, height: PosHeight) -> Result<(), SignerError> {
-        self.seats.token(subject)?;
+        self.token(subject)?;
         let committed =
             self.engine.commit(build_raise(&self.keys(subject), height)).await.map_err(Trouble::from)?;
         read_low(committed).map_err(Trouble::from)?;
@@ -276,7 +306,7 @@ impl Signer for Standby {
         start: PosHeight,
         count: u64,
     ) -> Result<RandomnessCommitment, SignerError> {
-        let token = self.seats.token(subject)?;
+        let token = self.token(subject)?;
         let keys = self.keys(subject);
         let nothing = Some(PosHeight::new(u64::MAX));
         self.fetch_page(subject, &keys, Some(&token), nothing).await?;

@@ -41,7 +41,7 @@ pub enum Method {
 
 impl Method {
     /// Every method.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Ping,
         Self::CreateRandomnessPairList,
         Self::SignEots,
@@ -54,6 +54,7 @@ impl Method {
         Self::Own(OwnMethod::PublicKeys),
         Self::Own(OwnMethod::History),
         Self::Own(OwnMethod::RaiseWatermark),
+        Self::Own(OwnMethod::RecordSignedElsewhere),
         Self::Own(OwnMethod::VoteBatch),
         Self::Own(OwnMethod::SignCommitment),
         Self::Own(OwnMethod::CheckCommitment),

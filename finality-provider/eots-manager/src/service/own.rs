@@ -33,6 +33,8 @@ pub enum OwnMethod {
     History,
     /// Bars heights.
     RaiseWatermark,
+    /// Takes in what another instance signed.
+    RecordSignedElsewhere,
     /// Signs votes.
     VoteBatch,
     /// Signs a commitment.
@@ -52,6 +54,8 @@ pub enum OwnCall {
     History(proto::HistoryRequest),
     /// [`OwnMethod::RaiseWatermark`].
     RaiseWatermark(proto::RaiseWatermarkRequest),
+    /// [`OwnMethod::RecordSignedElsewhere`].
+    RecordSignedElsewhere(proto::RecordSignedElsewhereRequest),
     /// [`OwnMethod::VoteBatch`].
     VoteBatch(proto::VoteBatchRequest),
     /// [`OwnMethod::SignCommitment`].
@@ -69,6 +73,7 @@ impl OwnMethod {
             Self::PublicKeys => "/btc_staking.signer.v1.Signer/PublicKeys",
             Self::History => "/btc_staking.signer.v1.Signer/History",
             Self::RaiseWatermark => "/btc_staking.signer.v1.Signer/RaiseWatermark",
+            Self::RecordSignedElsewhere => "/btc_staking.signer.v1.Signer/RecordSignedElsewhere",
             Self::VoteBatch => "/btc_staking.signer.v1.Signer/VoteBatch",
             Self::SignCommitment => "/btc_staking.signer.v1.Signer/SignCommitment",
             Self::CheckCommitment => "/btc_staking.signer.v1.Signer/CheckCommitment",
@@ -83,6 +88,7 @@ impl OwnCall {
             OwnMethod::PublicKeys => Self::PublicKeys(Message::decode(bytes)?),
             OwnMethod::History => Self::History(Message::decode(bytes)?),
             OwnMethod::RaiseWatermark => Self::RaiseWatermark(Message::decode(bytes)?),
+            OwnMethod::RecordSignedElsewhere => Self::RecordSignedElsewhere(Message::decode(bytes)?),
             OwnMethod::VoteBatch => Self::VoteBatch(Message::decode(bytes)?),
             OwnMethod::SignCommitment => Self::SignCommitment(Message::decode(bytes)?),
             OwnMethod::CheckCommitment => Self::CheckCommitment(Message::decode(bytes)?),
@@ -95,6 +101,7 @@ impl OwnCall {
             Self::PublicKeys(request) => request.encode_to_vec(),
             Self::History(request) => request.encode_to_vec(),
             Self::RaiseWatermark(request) => request.encode_to_vec(),
+            Self::RecordSignedElsewhere(request) => request.encode_to_vec(),
             Self::VoteBatch(request) => request.encode_to_vec(),
             Self::SignCommitment(request) => request.encode_to_vec(),
             Self::CheckCommitment(request) => request.encode_to_vec(),
@@ -114,6 +121,7 @@ impl Service {
             OwnCall::PublicKeys(_) => Ok(self.public_keys()),
             OwnCall::History(request) => self.history(request),
             OwnCall::RaiseWatermark(request) => self.raise_watermark(request),
+            OwnCall::RecordSignedElsewhere(request) => self.record_signed_elsewhere(request),
             OwnCall::VoteBatch(request) => self.vote_batch(request),
             OwnCall::SignCommitment(request) => self.sign_commitment(request),
             OwnCall::CheckCommitment(request) => self.check_commitment(request),
@@ -139,14 +147,21 @@ impl Service {
         Ok(proto::Empty {}.encode_to_vec())
     }
 
+    fn record_signed_elsewhere(
+        &self,
+        request: &proto::RecordSignedElsewhereRequest,
+    ) -> Result<Vec<u8>, Refusal> {
+        let votes = votes(&request.votes)?;
+        let subject = subject(request.subject.as_ref())?;
+        let watermark = PosHeight::new(request.watermark);
+        self.manager().record_signed_elsewhere(&subject, &votes, watermark).map_err(with_evidence)?;
+        Ok(proto::Empty {}.encode_to_vec())
+    }
+
     fn vote_batch(&self, request: &proto::VoteBatchRequest) -> Result<Vec<u8>, Refusal> {
-        let count = request.votes.len();
-        if count > MAX_BATCH {
-            return Err(Refusal::invalid(format!("{count} votes in one batch, at most {MAX_BATCH} are")));
-        }
+        let votes = votes(&request.votes)?;
         let subject = subject(request.subject.as_ref())?;
         let range = range(request.range.as_ref())?;
-        let votes: Vec<_> = request.votes.iter().map(VoteMessage::try_from).collect::<Result<_, _>>()?;
         let answers = self.manager().vote_batch(&subject, &votes, &range).map_err(with_evidence)?;
         let answers = answers.into_iter().map(|answer| signer::told(answer).into()).collect();
         Ok(proto::VoteBatchResponse { answers }.encode_to_vec())
@@ -181,6 +196,14 @@ impl Service {
             }
         }
     }
+}
+
+fn votes(votes: &[proto::Vote]) -> Result<Vec<VoteMessage>, Refusal> {
+    let count = votes.len();
+    if count > MAX_BATCH {
+        return Err(Refusal::invalid(format!("{count} votes in one batch, at most {MAX_BATCH} are")));
+    }
+    Ok(votes.iter().map(VoteMessage::try_from).collect::<Result<_, _>>()?)
 }
 
 impl From<Malformed> for Refusal {

@@ -65,6 +65,20 @@ pub struct RaiseWatermarkRequest {
     pub height: u64,
 }
 
+/// Tells what another instance with the same key signed or may have signed.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RecordSignedElsewhereRequest {
+    /// With which key.
+    #[prost(message, optional, tag = "1")]
+    pub subject: Option<Subject>,
+    /// Votes.
+    #[prost(message, repeated, tag = "2")]
+    pub votes: Vec<Vote>,
+    /// At or below it nothing new is signed.
+    #[prost(uint64, tag = "3")]
+    pub watermark: u64,
+}
+
 /// Consecutive heights and the root over their public randomness.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Range {

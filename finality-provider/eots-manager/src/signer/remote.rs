@@ -104,6 +104,21 @@ impl Signer for Remote {
         Ok(())
     }
 
+    async fn record_signed_elsewhere(
+        &self,
+        subject: &Subject,
+        votes: Vec<VoteMessage>,
+        watermark: PosHeight,
+    ) -> Result<(), SignerError> {
+        let request = proto::RecordSignedElsewhereRequest {
+            subject: Some(subject.into()),
+            votes: votes.iter().map(Into::into).collect(),
+            watermark: watermark.to_u64(),
+        };
+        let _: proto::Empty = self.ask(OwnMethod::RecordSignedElsewhere, VOTES, &request).await?;
+        Ok(())
+    }
+
     async fn vote_batch(
         &self,
         subject: &Subject,

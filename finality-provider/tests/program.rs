@@ -307,9 +307,8 @@ fn a_chain_that_is_dead_and_one_that_is_another_do_not_hold_up_the_third() {
     assert!(providers[2]["reason"].as_str().unwrap().contains("bbn-1, not on other-1"), "{page}");
     until(listen, "/healthz", |page| page["alive"] == true);
     let voting = format!("voting.{CHAIN}.{KEY}");
-    let health = until(listen, "/readyz", |page| {
-        page["ready"] == false && page["checks"][&voting]["state"] == "ok"
-    });
+    let health =
+        until(listen, "/readyz", |page| page["ready"] == false && page["checks"][&voting]["state"] == "ok");
     assert_eq!(health["checks"][format!("voting.dead-1.{KEY}")]["state"], "degraded");
     operator.done(&["status"]);
     assert_eq!(operator.run(&["unjail"]), Exit::Usage.into(), "which chain was not said");

@@ -132,6 +132,8 @@ pub struct Voter {
     last_given_up: Option<(PosHeight, String)>,
     slashed: bool,
     other_signer: Option<OtherSigner>,
+    /// Another daemon had the right to sign since the last look that was taken in.
+    stood_by: bool,
 }
 
 impl Voter {
@@ -150,6 +152,7 @@ impl Voter {
             last_given_up: None,
             slashed: false,
             other_signer: None,
+            stood_by: false,
         }
     }
 
@@ -160,7 +163,7 @@ impl Voter {
         }
         match event {
             Event::Unreachable(detail) => self.trouble = Some(Reason::Unreachable(detail)),
-            Event::SignerAway(away) => self.trouble = Some(Reason::SignerAway(away)),
+            Event::SignerAway(away) => self.signer_is_away(away),
             Event::Implausible { voted, tip } => self.trouble = Some(Reason::VoteAboveTip { voted, tip }),
             Event::OtherSigner(other) => self.other_signer = Some(other),
             Event::Observed(observation) => self.take_observation(*observation),
@@ -249,11 +252,12 @@ impl Voter {
         self.seen = Some(observation);
     }
 
-    /// Fixes where to begin, at the first look at an active chain and after a jailing.
+    /// Fixes where to begin, at the first look at an active chain, after another daemon had the right to sign, and after
+    /// a jailing.
     fn begin(&mut self, observation: &Observation, was_jailed: bool) {
         let Some(activated) = observation.activated else { return };
         let first = observation.first_height(activated);
-        if !self.queue.is_started() {
+        if !self.queue.is_started() || std::mem::take(&mut self.stood_by) {
             let before = observation.standing.map(|standing| standing.highest_voted);
             self.voted_before = self.voted_before.max(before.unwrap_or(self.voted_before));
             self.queue.skip_to(first);
@@ -261,6 +265,11 @@ impl Voter {
             // Of the time in jail only what is not final yet can still be of use.
             self.queue.skip_to(first);
         }
+    }
+
+    fn signer_is_away(&mut self, away: SignerAway) {
+        self.stood_by |= matches!(away, SignerAway::Standby { .. });
+        self.trouble = Some(Reason::SignerAway(away));
     }
 
     /// Takes new heights in, and says what goes out.
@@ -376,7 +385,7 @@ impl Voter {
             }
             Verdict::SignerAway(away) => {
                 entry.take_back(app_hash);
-                self.trouble = Some(Reason::SignerAway(away));
+                self.signer_is_away(away);
             }
             Verdict::Jailed => {
                 entry.take_back(app_hash);

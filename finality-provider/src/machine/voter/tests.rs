@@ -457,6 +457,32 @@ fn a_signer_that_was_away_is_asked_for_the_same_votes_in_the_very_next_round() {
 }
 
 #[test]
+fn after_standing_by_it_goes_on_behind_the_last_final_block_and_asks_which_votes_the_other_cast() {
+    let mut voter = casting();
+    let away = SignerAway::Standby { holder: Some("other".to_owned()) };
+    assert_eq!(decide(&mut voter, (10..=12).map(|height| (height, Verdict::SignerAway(away.clone())))), []);
+    assert_eq!(voter.reason().map(|reason| reason.code()), Some("standby"));
+    let mut later = at(500);
+    later.last_finalised = Some(h(490));
+    later.standing = Some(Standing { slashed: false, jailed: false, highest_voted: h(498) });
+    let questions: Vec<_> = observe(&mut voter, later)
+        .into_iter()
+        .flat_map(|action| match action {
+            Action::Ask(questions) => questions,
+            Action::Vote(ballots) => panic!("votes of long ago: {ballots:?}"),
+        })
+        .collect();
+    for height in 491..=500 {
+        let expected = match height <= 498 {
+            true => Question::VoteAndPower(h(height)),
+            false => Question::Power(h(height)),
+        };
+        assert!(questions.contains(&expected), "{height}: {questions:?}");
+    }
+    assert_eq!(questions.len(), 10);
+}
+
+#[test]
 fn slashed_is_for_ever() {
     let mut voter = casting();
     let slashed = Some(Standing { slashed: true, jailed: false, highest_voted: h(0) });

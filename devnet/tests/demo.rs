@@ -1,7 +1,7 @@
 //! The story of three stakes, end to end, by the command people run: on the simulator, on a real bitcoind, and on a real
 //! Babylon node beside it.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)] // a test crate, helpers included
 
 use btc_staking_bitcoin_node::regtest;
 use serde_json::Value;

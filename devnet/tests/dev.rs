@@ -1,7 +1,7 @@
 //! `devnet dev`: the commands, as a developer types them, against a devnet on the simulator.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)] // a test crate, helpers included
 
 use serde_json::Value;
 use std::{

@@ -1,7 +1,7 @@
 //! `devnet up`: it listens where it says, and nothing of it is left when it ends, however it ends.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)] // a test crate, helpers included
 
 use std::{
     fs,

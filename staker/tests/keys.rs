@@ -1,6 +1,6 @@
 //! `staker keys` on the real program: a phrase is drawn, sealed, shown when asked for, and restored.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)] // a test crate, helpers included
 
 use serde_json::Value;
 use std::{

@@ -1,6 +1,6 @@
 //! `staker script` on the real program: the worked example of `bitcoin.md` section 15.1, and what it refuses.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)] // a test crate, helpers included
 
 use serde_json::{Value, json};
 use std::process::{Command, Output};

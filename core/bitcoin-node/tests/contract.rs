@@ -1,6 +1,6 @@
 //! The contract suite on everything that gives the ports: the simulator, the simulator through JSON-RPC, a real node.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)] // a test crate, helpers included
 
 use btc_staking_bitcoin_node::{
     bitcoind::{Bitcoind, BitcoindConfig},

@@ -1,6 +1,6 @@
 //! The simulator's JSON-RPC answers look like a real node's: every field it gives exists there and has the same type.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)] // a test crate, helpers included
 
 use bitcoin::{
     Amount, OutPoint, ScriptBuf, Sequence, Transaction, TxIn, TxOut, Txid, Witness, absolute,

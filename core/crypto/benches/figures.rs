@@ -1,6 +1,6 @@
 //! The figures the crate is held to, each beside the libsecp256k1 operation it is a ratio of, so that both run on one machine
 //! in one go. `docs/performance.md` has the results.
-#![allow(missing_docs)]
+#![allow(missing_docs)] // a bench exports nothing but its group
 
 use btc_staking_crypto::{
     adaptor::{AdaptorSignature, DecryptionKey},

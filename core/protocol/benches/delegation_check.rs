@@ -1,6 +1,6 @@
 //! What a delegation costs: the whole check, and what a covenant member signs for it.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, missing_docs)] // a bench stops where something fails, and exports nothing but its group
 
 use bitcoin::{
     Amount, ScriptBuf, Transaction, TxIn,

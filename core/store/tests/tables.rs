@@ -50,7 +50,7 @@ fn records_come_back_in_key_order_from_both_ends() {
     assert_eq!(keys(votes.range((1, 256)..(2, 1))), [(1, 256), (1, 300)]);
     assert_eq!(keys(votes.range(..=(1, 256)).rev()), [(1, 256), (1, 5)]);
     assert_eq!(keys(votes.range((2, 2)..(2, 2))), []);
-    #[allow(clippy::reversed_empty_ranges)]
+    #[allow(clippy::reversed_empty_ranges)] // the case itself
     let reversed = votes.range((2, 0)..(1, 0));
     assert_eq!(keys(reversed), []);
     assert_eq!(keys(votes.prefix(&2)), [(2, 1), (2, u64::MAX)]);

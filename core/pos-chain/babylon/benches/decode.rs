@@ -1,7 +1,7 @@
 //! What reading 10,000 delegations costs, page by page: from the bytes of an answer to records, and on to checked
 //! protocol types. The primitive beside it is the parsing of a point, which strict decoding cannot do without.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, missing_docs)] // a bench stops where something fails, and exports nothing but its group
 
 use async_trait::async_trait;
 use bitcoin::{

@@ -1,7 +1,7 @@
 //! A stake from its scripts to its spends, held against the worked example of `bitcoin.md` 15, against Bitcoin Core's
 //! interpreter and against every single way in which it can be wrong.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used)] // a test crate, helpers included
 
 mod covenant;
 mod delegation_check;

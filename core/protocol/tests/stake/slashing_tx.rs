@@ -41,6 +41,7 @@ fn build(funding: &TxOut, rules: SlashingRules<'_>) -> Result<Transaction, Canno
 fn reference_amount(value: u64, points: u16) -> u64 {
     let text = format!("0.{points:04}00000000000000");
     let rate: f64 = text.parse().unwrap();
+    // As the reference computes it; values are far below 2^51.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let amount = (value as f64 * rate + 0.5).trunc() as u64;
     amount

@@ -91,7 +91,7 @@ pub enum TestNode {
     /// The embedded chain.
     Embedded(RunningNode),
     /// A node of another make. The tests of a real node bring one; they include this file.
-    #[allow(dead_code)]
+    #[allow(dead_code)] // not built by the embedded chain's own tests
     Foreign(Box<dyn ForeignNode>),
 }
 
@@ -130,7 +130,7 @@ impl TestNode {
     }
 
     /// Where the embedded node's gRPC listens.
-    #[allow(dead_code)]
+    #[allow(dead_code)] // not asked for by the tests of a real node
     pub fn grpc_addr(&self) -> SocketAddr {
         self.embedded().grpc_addr().unwrap()
     }

@@ -10,7 +10,7 @@ use btc_staking_daemon::{
     metrics::{Metrics, MetricsError},
     tasks::{Stop, Stopped, TaskError},
 };
-use btc_staking_pos_chain::{ChainError, ChainMessage, ErrorKind, MessageOutcome, PosChain, Submitter};
+use btc_staking_pos_chain::{ChainError, ChainMessage, MessageOutcome, PosChain, Submitter, in_time};
 use btc_staking_protocol::{
     delegation::{CovenantSignatureSet, Delegation, DelegationStatus},
     params::StakingParams,
@@ -19,7 +19,6 @@ use prometheus::{IntCounter, IntGauge};
 use serde_json::{Value, json};
 use std::{
     collections::VecDeque,
-    future::Future,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -258,16 +257,4 @@ impl Service {
         });
         *self.board.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
     }
-}
-
-/// Waits for an answer of the chain, but not longer than the deadline.
-async fn in_time<T>(
-    deadline: Duration,
-    what: &str,
-    answer: impl Future<Output = Result<T, ChainError>>,
-) -> Result<T, ChainError> {
-    tokio::time::timeout(deadline, answer).await.unwrap_or_else(|_| {
-        let detail = format!("no answer about {what} within {} s", deadline.as_secs());
-        Err(ChainError::new(ErrorKind::Transient, detail))
-    })
 }

@@ -16,7 +16,7 @@ use btc_staking_bitcoin_node::{
     watch::{Confirmation, Spend, WatchFact},
 };
 use btc_staking_daemon::tasks::{Stop, Stopped, TaskError};
-use btc_staking_pos_chain::{ChainError, ErrorKind, Listing, PosChain, Submitter};
+use btc_staking_pos_chain::{ChainError, Listing, PosChain, Submitter, in_time};
 use btc_staking_protocol::{
     delegation::{Delegation, SlashedOutput},
     height::{BtcDepth, BtcHeight, PosHeight},
@@ -24,7 +24,7 @@ use btc_staking_protocol::{
     params::StakingParams,
 };
 use btc_staking_store::StoreError;
-use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 use thiserror::Error;
 
 /// Longest wait for one answer of the chain.
@@ -476,18 +476,6 @@ impl<'s> Watcher<'s> {
         }
         Ok(Some(Event::Found { confirmations, spends, unreadable }))
     }
-}
-
-/// Waits for an answer of the chain, but not longer than the deadline.
-async fn in_time<T>(
-    deadline: Duration,
-    what: &str,
-    answer: impl Future<Output = Result<T, ChainError>>,
-) -> Result<T, ChainError> {
-    tokio::time::timeout(deadline, answer).await.unwrap_or_else(|_| {
-        let detail = format!("no answer about {what} within {} s", deadline.as_secs());
-        Err(ChainError::new(ErrorKind::Transient, detail))
-    })
 }
 
 /// Runs the spend through Bitcoin Core's interpreter with taproot rules before it leaves the machine.

@@ -6,6 +6,7 @@
 
 pub mod connect;
 pub mod contract;
+mod deadline;
 pub mod double;
 pub mod event;
 pub mod message;
@@ -13,6 +14,7 @@ pub mod outbox;
 pub mod ports;
 pub mod watch;
 
+pub use deadline::in_time;
 pub use event::{ChainEvent, EventFollower, EventReader, HintReader, Hints};
 pub use message::{ChainMessage, MessageOutcome, Refusal, RefusalClass, RefusalKind};
 pub use outbox::{MemoryOutbox, Outbox, OutboxEntry, OutboxError};

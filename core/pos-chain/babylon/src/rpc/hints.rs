@@ -157,13 +157,28 @@ fn understand(text: &str) -> Heard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use async_tungstenite::tokio::accept_async;
+    use async_tungstenite::{
+        WebSocketStream,
+        tokio::{TokioAdapter, accept_async},
+    };
     use std::time::Instant;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     fn notice() -> Message {
         let header = json!({"type": "tendermint/event/NewBlockHeader", "value": {"header": {"height": "5"}}});
         Message::Text(json!({"jsonrpc": "2.0", "id": 1, "result": {"query": "", "data": header}}).to_string())
+    }
+
+    /// A node, and who listens to it.
+    async fn listened_to() -> (TcpListener, Listener) {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url: Url = format!("ws://{}/websocket", server.local_addr().unwrap()).parse().unwrap();
+        (server, Listener::start(vec![("node".into(), url)]))
+    }
+
+    async fn accept(server: &TcpListener) -> WebSocketStream<TokioAdapter<TcpStream>> {
+        let (stream, _) = server.accept().await.unwrap();
+        accept_async(stream).await.unwrap()
     }
 
     async fn hinted(hints: &mut BlockHints) {
@@ -172,12 +187,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_block_is_a_hint_and_so_is_the_end_of_a_connection() {
-        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url: Url = format!("ws://{}/websocket", server.local_addr().unwrap()).parse().unwrap();
-        let listener = Listener::start(vec![("node".into(), url)]);
+        let (server, listener) = listened_to().await;
         let mut hints = listener.hints();
-        let (stream, _) = server.accept().await.unwrap();
-        let mut socket = accept_async(stream).await.unwrap();
+        let mut socket = accept(&server).await;
         let subscribed = socket.next().await.unwrap().unwrap().into_text().unwrap();
         assert!(subscribed.contains("NewBlockHeader"), "{subscribed}");
         socket.send(Message::Text(r#"{"jsonrpc":"2.0","id":1,"result":{}}"#.into())).await.unwrap();
@@ -186,8 +198,7 @@ mod tests {
         drop(socket);
         hinted(&mut hints).await;
         // It comes back, and hears again.
-        let (stream, _) = server.accept().await.unwrap();
-        let mut socket = accept_async(stream).await.unwrap();
+        let mut socket = accept(&server).await;
         socket.send(notice()).await.unwrap();
         hinted(&mut hints).await;
     }
@@ -195,12 +206,9 @@ mod tests {
     #[tokio::test]
     async fn a_flood_of_messages_is_heard_one_by_one_with_a_gap_between_them() {
         const HEARD: u32 = 4;
-        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url: Url = format!("ws://{}/websocket", server.local_addr().unwrap()).parse().unwrap();
-        let listener = Listener::start(vec![("node".into(), url)]);
+        let (server, listener) = listened_to().await;
         let mut hints = listener.hints();
-        let (stream, _) = server.accept().await.unwrap();
-        let mut socket = accept_async(stream).await.unwrap();
+        let mut socket = accept(&server).await;
         let begun = Instant::now();
         for _ in 0..50 {
             socket.feed(notice()).await.unwrap();
@@ -216,11 +224,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_message_beyond_the_bound_ends_the_connection() {
-        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url: Url = format!("ws://{}", server.local_addr().unwrap()).parse().unwrap();
-        let listener = Listener::start(vec![("node".into(), url)]);
-        let (stream, _) = server.accept().await.unwrap();
-        let mut socket = accept_async(stream).await.unwrap();
+        let (server, listener) = listened_to().await;
+        let mut socket = accept(&server).await;
         let sent = socket.send(Message::Text(" ".repeat(100 * MAX_MESSAGE))).await;
         // Either writing fails or reading tells that the other side is gone.
         let gone = sent.is_err()

@@ -5,3 +5,4 @@ mod bench;
 mod daemon;
 mod random;
 mod signer;
+mod start;

@@ -12,6 +12,7 @@
 //! | [`backoff`] | how long to wait before the next try |
 //! | [`keyfile`] | a secret in a file, sealed with a passphrase |
 //! | [`passphrase`] | where the passphrase comes from (never the command line) |
+//! | `grpc` | gRPC messages as raw bytes; only with the feature of that name |
 //! | [`clock`], [`entropy`] | time and randomness as things passed in |
 //!
 //! It knows no protocol, no port and no other crate of the workspace.
@@ -21,6 +22,8 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod entropy;
+#[cfg(feature = "grpc")]
+pub mod grpc;
 pub mod health;
 pub mod http;
 pub mod keyfile;

@@ -152,9 +152,20 @@ fn unknown_path() -> Failure {
     Refusal { codespace, code, log: "unknown query path".to_owned(), form: Form::NoSuchPath }.into()
 }
 
+/// As the node reads it: clients of the Go software still send the transaction in the deprecated field, where it has the
+/// same bytes. With both, `tx_bytes` counts.
+#[derive(Clone, PartialEq, ::prost::Message)]
+struct TransactionToSimulate {
+    #[prost(bytes = "vec", tag = "1")]
+    tx: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    tx_bytes: Vec<u8>,
+}
+
 fn simulate(asked: &Asked<'_, '_>) -> Result<Vec<u8>, Failure> {
-    let request = SimulateRequest::decode(asked.data).map_err(plain)?;
-    let result = execute::simulate(asked.pending, asked.next_block, &request.tx_bytes)?;
+    let request = TransactionToSimulate::decode(asked.data).map_err(plain)?;
+    let tx = if request.tx_bytes.is_empty() { &request.tx } else { &request.tx_bytes };
+    let result = execute::simulate(asked.pending, asked.next_block, tx)?;
     let response = SimulateResponse {
         gas_info: Some(GasInfo { gas_wanted: result.gas_wanted, gas_used: result.gas_used }),
         result: Some(SimulationResult { log: result.log, ..Default::default() }),

@@ -8,7 +8,6 @@
 // tonic's status is large, and its traits want it as it is.
 #![allow(clippy::result_large_err)]
 
-mod codec;
 mod services;
 mod status;
 
@@ -23,7 +22,7 @@ use axum::{
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response as HttpResponse},
 };
-use codec::RawCodec;
+use btc_staking_daemon::grpc::RawCodec;
 use std::{pin::Pin, sync::Arc};
 use tokio::{
     net::TcpListener,

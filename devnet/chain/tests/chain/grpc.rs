@@ -15,7 +15,10 @@ use cosmrs::proto::cosmos::{
         node::v1beta1::ConfigResponse,
         tendermint::v1beta1::{GetLatestBlockResponse, GetNodeInfoResponse},
     },
-    tx::v1beta1::{BroadcastMode, BroadcastTxRequest, BroadcastTxResponse, GetTxRequest, GetTxResponse},
+    tx::v1beta1::{
+        BroadcastMode, BroadcastTxRequest, BroadcastTxResponse, GetTxRequest, GetTxResponse, SimulateRequest,
+        SimulateResponse, Tx,
+    },
 };
 use prost::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -67,6 +70,31 @@ async fn errors_have_the_standard_form() {
     }
     let too_much = client.send(QueryTipRequest::PATH, Request::new(vec![0; 5_000_000])).await.unwrap_err();
     assert_eq!(too_much.code(), Code::OutOfRange);
+    world.stop().await;
+}
+
+/// The Go finality provider sends it so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_in_the_deprecated_field_is_simulated_as_well() {
+    let world = World::start().await;
+    let mut client = Client::connect(&world).await;
+    let state = world.state("provider-1").await;
+    let register = any(&Provider::new("provider-1", 1, 4).registration());
+    let bytes = build_simulation(&account("provider-1"), state, vec![register]).tx_bytes;
+    let apart = Tx::decode(bytes.as_slice()).unwrap();
+    #[allow(deprecated)]
+    let requests = [
+        SimulateRequest { tx: None, tx_bytes: bytes.clone() },
+        SimulateRequest { tx: Some(apart.clone()), tx_bytes: Vec::new() },
+        SimulateRequest { tx: Some(Tx { body: None, ..apart }), tx_bytes: bytes },
+    ];
+    for request in requests {
+        let answer = client.ask("/cosmos.tx.v1beta1.Service/Simulate", &request).await.unwrap();
+        let gas = SimulateResponse::decode(answer.as_slice()).unwrap().gas_info.unwrap();
+        assert!(gas.gas_used > 10_000, "{gas:?}");
+    }
+    let nothing = client.ask("/cosmos.tx.v1beta1.Service/Simulate", &SimulateRequest::default()).await;
+    assert!(nothing.is_err());
     world.stop().await;
 }
 

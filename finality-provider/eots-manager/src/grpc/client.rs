@@ -1,6 +1,6 @@
 //! The client: one constructor for every way in.
 
-use super::{MAX_MESSAGE, ascii, codec::RawCodec};
+use super::{MAX_MESSAGE, ascii};
 use crate::{
     channel::{
         header_mac, mac,
@@ -20,6 +20,7 @@ use axum::http::{Uri, uri::PathAndQuery};
 use btc_staking_daemon::{
     clock::Clock,
     entropy::{Entropy, OsEntropy},
+    grpc::RawCodec,
 };
 use prost::Message;
 use std::{

@@ -8,7 +8,6 @@
 #![allow(clippy::result_large_err)]
 
 pub mod client;
-mod codec;
 
 use crate::{
     channel::{Door, Guard, Listener},
@@ -23,9 +22,9 @@ use axum::{
 };
 use btc_staking_daemon::{
     clock::Clock,
+    grpc::RawCodec,
     tasks::{Stop, TaskError},
 };
-use codec::RawCodec;
 use std::{pin::Pin, sync::Arc, time::Duration};
 use tokio::sync::{Semaphore, watch};
 use tonic::{

@@ -1,4 +1,4 @@
-//! Messages as the bytes they are.
+//! gRPC messages as the bytes they are, for doors that pass them on or check them before they are decoded.
 
 use prost::bytes::{Buf, BufMut};
 use tonic::{
@@ -6,9 +6,9 @@ use tonic::{
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
 };
 
-/// Neither decodes nor encodes.
+/// Neither decodes nor encodes. The size limits are those of the server or client that it is given to.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct RawCodec;
+pub struct RawCodec;
 
 impl Codec for RawCodec {
     type Encode = Vec<u8>;

@@ -21,7 +21,7 @@ use btc_staking_eots_manager::{
     keys::{EotsKey, KeyError},
 };
 use btc_staking_finality_provider::{
-    config::{Config as ProviderConfig, Randomness, Voting},
+    config::{Config as ProviderConfig, Randomness, Unjail, Voting},
     machine::planner::Lead,
 };
 use btc_staking_pos_chain::connect::ChainEndpoint;
@@ -187,6 +187,7 @@ impl Workshop<'_> {
             chain: self.surroundings.chain.clone().into(),
             randomness: Randomness { count: 2_000, lead: Lead::Blocks(1_000) },
             voting: Voting { poll_interval_ms: self.surroundings.poll_interval_ms, ..Voting::default() },
+            unjail: Unjail::default(),
             ha: None,
             log: LogOptions::default(),
         };

@@ -294,6 +294,7 @@ fn registered(key: FinalityProviderPublicKey) -> FinalityProvider {
             max_rate: rate("0.2"),
             max_change_rate: rate("0.01"),
         },
+        commission_set_at: None,
         slashed: None,
         jailed: false,
         highest_voted_height: PosHeight::new(0),

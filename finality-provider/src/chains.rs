@@ -25,8 +25,8 @@ use btc_staking_daemon::{
 use btc_staking_eots_manager::{records::Subject, signer::Signer};
 use btc_staking_pos_chain::{
     Outbox,
-    connect::{AccountSecret, Connector},
-    ports::{ChainError, PosChain, Submitter},
+    connect::{AccountSecret, ChainEndpoint, Connector},
+    ports::{ChainError, ErrorKind, PosChain, Submitter},
 };
 use btc_staking_protocol::keys::{AccountAddress, FinalityProviderPublicKey};
 use std::{collections::BTreeMap, future::Future, sync::Arc};
@@ -61,10 +61,24 @@ pub struct ChainSeat {
     plan: ChainPlan,
     keys: Vec<FinalityProviderPublicKey>,
     account: AccountAddress,
-    secret: AccountSecret,
+    secrets: Secrets,
     outbox: Arc<dyn Outbox>,
     shared: Shared,
     link: watch::Sender<Option<Arc<Link>>>,
+}
+
+/// Keys of the accounts on one chain.
+pub struct Secrets {
+    /// Of the one that pays.
+    pub account: AccountSecret,
+    /// Of the one that registered the providers, if it is another.
+    pub registrar: Option<AccountSecret>,
+}
+
+impl From<AccountSecret> for Secrets {
+    fn from(account: AccountSecret) -> Self {
+        Self { account, registrar: None }
+    }
 }
 
 /// A chain that is connected.
@@ -74,6 +88,8 @@ pub struct Link {
     /// The one sender of the paying account.
     pub submitter: Arc<dyn Submitter>,
     watch: Arc<ChainWatch>,
+    /// The sender of the account that registered the providers, if one is configured for unjailing.
+    pub registrar: Option<Arc<dyn Submitter>>,
     providers: BTreeMap<FinalityProviderPublicKey, Arc<Provider>>,
     survey: Arc<Survey>,
 }
@@ -114,20 +130,20 @@ impl ChainSeat {
     /// [`CannotSeat`], when trying again would not help.
     pub fn new(
         plan: ChainPlan,
-        secret: AccountSecret,
+        secrets: impl Into<Secrets>,
         held: &[FinalityProviderPublicKey],
         shared: Shared,
     ) -> Result<Self, CannotSeat> {
-        let chain = || plan.id.to_string();
+        let (secrets, chain) = (secrets.into(), || plan.id.to_string());
         let keys = plan.keys.clone().unwrap_or_else(|| held.to_vec());
         if let Some(key) = keys.iter().find(|key| !held.contains(key)) {
             return Err(CannotSeat::UnknownKey { chain: chain(), key: *key });
         }
-        let account = shared.connector.account_address(&plan.endpoint, &secret);
+        let account = shared.connector.account_address(&plan.endpoint, &secrets.account);
         let account = account.map_err(|source| CannotSeat::Account { chain: chain(), source })?;
         let outbox = shared.records.outbox(plan.id.as_str(), &account);
         let outbox = Arc::new(outbox.map_err(|source| CannotSeat::Store { chain: chain(), source })?);
-        let seat = Self { plan, keys, account, secret, outbox, shared, link: watch::Sender::new(None) };
+        let seat = Self { plan, keys, account, secrets, outbox, shared, link: watch::Sender::new(None) };
         for subject in seat.subjects() {
             seat.shared.board.add(&subject);
             // From the beginning, so that nobody is ready before every provider is.
@@ -224,15 +240,22 @@ impl ChainSeat {
         let endpoint = &self.plan.endpoint;
         let connector = &self.shared.connector;
         let chain = connector.connect(endpoint).await?;
-        let secret = AccountSecret(self.secret.0.clone());
+        let secret = AccountSecret(self.secrets.account.0.clone());
         let submitter = connector.open_account_with(endpoint, secret, Arc::clone(&self.outbox)).await?;
+        let registrar = match &self.secrets.registrar {
+            Some(secret) => {
+                let records = &self.shared.records;
+                Some(open_registrar(&**connector, endpoint, secret, &submitter, records).await?)
+            }
+            None => None,
+        };
         let (pace, shared) = (self.plan.settings.pace(), &self.shared);
         let (clock, entropy) = (Arc::clone(&shared.clock), Arc::clone(&shared.entropy));
         let watch = ChainWatch::new(Arc::clone(&chain), pace, clock, entropy);
         let provider = |subject| self.assemble(subject, Arc::clone(&watch), Arc::clone(&submitter));
         let providers = self.subjects().map(provider).collect();
         let survey = Arc::new(self.survey(Arc::clone(&chain)));
-        Ok(Link { chain, submitter, watch, providers, survey })
+        Ok(Link { chain, submitter, registrar, watch, providers, survey })
     }
 
     fn survey(&self, chain: Arc<dyn PosChain>) -> Survey {
@@ -289,6 +312,24 @@ impl ChainSeat {
                 .degraded(reason.to_string());
         }
     }
+}
+
+/// Opens the sender of the account that registered a provider; one and the same account never has two senders.
+pub(crate) async fn open_registrar(
+    connector: &dyn Connector,
+    endpoint: &ChainEndpoint,
+    secret: &AccountSecret,
+    paying: &Arc<dyn Submitter>,
+    records: &Records,
+) -> Result<Arc<dyn Submitter>, ChainError> {
+    let account = connector.account_address(endpoint, secret)?;
+    if account == *paying.account() {
+        return Ok(Arc::clone(paying));
+    }
+    let outbox = records.outbox(&endpoint.id, &account);
+    let outbox = outbox.map_err(|error| ChainError::new(ErrorKind::Transient, error.to_string()))?;
+    let secret = AccountSecret(secret.0.clone());
+    connector.open_account_with(endpoint, secret, Arc::new(outbox)).await
 }
 
 /// Connects, and goes on trying while that fails: a daemon that starts before its node is no failure, and a node of

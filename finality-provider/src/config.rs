@@ -45,7 +45,7 @@ listen = "127.0.0.1:2112"
 # For several chains in one process write [[chain]] instead, once for each. They do not depend on each other. Each may have
 #   account_key_file = "..."   the account that pays there, if not the one above
 #   keys = ["..."]             the providers that vote there, by public key, if not all
-# and tables of its own, [chain.randomness] and [chain.voting], in place of the ones below.
+# and tables of its own, [chain.randomness], [chain.voting] and [chain.unjail], in place of the ones below.
 [chain]
 id = "bbn-1"
 rpc = ["http://127.0.0.1:26657"]
@@ -70,6 +70,14 @@ batch = 100
 # Longest wait for an answer of a node, and for the fate of a submission, in milliseconds.
 request_timeout_ms = 20000
 submit_timeout_ms = 90000
+
+[unjail]
+# "manual": by the unjail command. "automatic": by itself when the jail time is over, at most max_per_day times in a day,
+# and never while another signer was seen or the key is slashed.
+policy = "manual"
+max_per_day = 1
+# The account that registered the providers, if it is not the paying one. It is used for this only.
+# account_key_file = "finality-provider-registrar.key"
 
 # Two daemons or more that share keys: one votes, the others take over when it is gone. See docs/guide/standby-pair.md.
 # [ha]
@@ -110,6 +118,9 @@ pub struct Config {
     /// Votes, where a chain has no table of its own.
     #[serde(default)]
     pub voting: Voting,
+    /// The end of jailings, where a chain has no table of its own.
+    #[serde(default)]
+    pub unjail: Unjail,
     /// The pair this daemon is one of, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ha: Option<Ha>,
@@ -143,6 +154,36 @@ pub struct Voting {
     pub submit_timeout_ms: u64,
 }
 
+/// How a jailing ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Unjail {
+    /// Who ends it.
+    pub policy: UnjailPolicy,
+    /// Most automatic ones of a provider on a chain within 24 hours.
+    pub max_per_day: u32,
+    /// Sealed key of the account that registered the providers, if it is not the paying one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_key_file: Option<PathBuf>,
+}
+
+/// Who ends a jailing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnjailPolicy {
+    /// The operator, with the `unjail` command.
+    #[default]
+    Manual,
+    /// The daemon, when the jail time is over.
+    Automatic,
+}
+
+impl Default for Unjail {
+    fn default() -> Self {
+        Self { policy: UnjailPolicy::Manual, max_per_day: 1, account_key_file: None }
+    }
+}
+
 /// A chain as it is used: every choice made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChainPlan {
@@ -156,6 +197,8 @@ pub struct ChainPlan {
     pub keys: Option<Vec<FinalityProviderPublicKey>>,
     /// The behaviour of the tasks.
     pub settings: Settings,
+    /// The end of jailings.
+    pub unjail: Unjail,
 }
 
 /// Values that are no sensible configuration together.
@@ -280,7 +323,7 @@ impl Config {
     }
 
     fn plan(&self, chain: &Chain) -> Result<ChainPlan, InvalidConfig> {
-        let Chain { endpoint, account_key_file, keys, randomness, voting } = chain;
+        let Chain { endpoint, account_key_file, keys, randomness, voting, unjail } = chain;
         let name = || endpoint.id.clone();
         let mut seen = BTreeSet::new();
         if keys.as_ref().is_some_and(Vec::is_empty) {
@@ -294,6 +337,7 @@ impl Config {
             endpoint: endpoint.clone(),
             account_key_file: account_key_file.as_ref().unwrap_or(&self.account_key_file).clone(),
             keys: keys.clone(),
+            unjail: unjail.as_ref().unwrap_or(&self.unjail).clone(),
             settings: settings(
                 &endpoint.id,
                 &randomness.unwrap_or(self.randomness),

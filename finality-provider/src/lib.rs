@@ -7,6 +7,7 @@
 //! | [`service`] | the tasks that await: ask the chain, sign, submit |
 //! | [`status`], [`meters`] | what each provider is doing and, if it is not voting, why |
 //! | [`chains`] | each chain of the process: connecting, and the assembly of its providers' tasks |
+//! | [`control`] | the socket by which commands reach the running daemon |
 //! | [`standby`] | daemons that share a key: one signs, the others stand by |
 //! | [`account`], [`config`] | the paying account and the configuration |
 //!
@@ -16,6 +17,7 @@ pub mod account;
 pub mod chains;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod doctor;
 pub mod machine;
 pub mod meters;

@@ -4,7 +4,13 @@
 
 use async_trait::async_trait;
 use btc_staking_daemon::{cli::Exit, http::fetch_json};
-use btc_staking_finality_provider::{cli::main_with, config::SAMPLE};
+use btc_staking_eots_manager::keys::EotsKey;
+use btc_staking_finality_provider::{
+    cli::main_with,
+    config::SAMPLE,
+    control::{Action, Client, Errand, socket_path},
+    records::Records,
+};
 use btc_staking_pos_chain::{
     Outbox,
     connect::{AccountSecret, ChainEndpoint, Connector},
@@ -18,6 +24,7 @@ use btc_staking_protocol::{
 use std::{
     ffi::OsString,
     net::{SocketAddr, TcpListener},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitCode, Stdio},
     sync::Arc,
@@ -205,7 +212,10 @@ fn child_that_votes_until_it_is_stopped() {
     if Path::new(&directory).join("bad-chains").exists() {
         operator.with_bad_chains();
     }
-    operator.done(&["--chain", CHAIN, "register", "--moniker", "test"]);
+    let is_new = Path::new(&directory).join("not-registered").exists();
+    if !is_new {
+        operator.done(&["--chain", CHAIN, "register", "--moniker", "test"]);
+    }
     let chain = operator.chain.clone();
     std::thread::spawn(move || {
         for height in 2.. {
@@ -314,4 +324,63 @@ fn a_chain_that_is_dead_and_one_that_is_another_do_not_hold_up_the_third() {
     assert_eq!(operator.run(&["unjail"]), Exit::Usage.into(), "which chain was not said");
     assert_eq!(operator.run(&["--chain", "bbn-2", "unjail"]), Exit::Usage.into(), "there is no such chain");
     daemon.stop();
+}
+
+fn ask<T>(data_dir: &Path, ask: impl AsyncFnOnce(Client) -> T) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { ask(Client::find(data_dir).await.unwrap().unwrap()).await })
+}
+
+#[test]
+fn commands_go_through_the_running_daemon_and_a_new_provider_votes_without_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let listen = anywhere();
+    std::fs::write(directory.path().join("listen"), listen.to_string()).unwrap();
+    std::fs::write(directory.path().join("not-registered"), "").unwrap();
+    let operator = Operator::new(directory.path(), listen);
+    operator.import_keys();
+    operator.done(&["init", "--key", KEY]);
+    let mut daemon = Daemon(start_child(directory.path()));
+    until(listen, "/status", |page| page["providers"][0]["reason_code"] == "not_registered");
+    // The chain is inside the daemon's process: what these do, they do through the socket.
+    assert_eq!(operator.run(&["rewards"]), Exit::NotReady.into(), "not registered yet");
+    operator.done(&["register", "--moniker", "test"]);
+    operator.done(&["--json", "register", "--moniker", "test"]);
+    until(listen, "/status", |page| page["providers"][0]["last_voted_height"].as_u64() > Some(20));
+    operator.done(&["edit", "--website", "https://example.org"]);
+    operator.done(&["rewards"]);
+    operator.done(&["--json", "rewards"]);
+    operator.done(&["withdraw-rewards"]);
+    operator.done(&["set-withdraw-address", "bbn1cjjgut7wzjqu6v55k3ys7encpy82nrfaw98m7r"]);
+    operator.done(&["unjail"]);
+    operator.done(&["resume", "--i-stopped-the-other-signer"]);
+    operator.done(&["--json", "resume", "--i-stopped-the-other-signer"]);
+    assert_eq!(operator.run(&["resume"]), Exit::Usage.into(), "not without the operator's word");
+    assert_eq!(operator.run(&["edit", "--commission-rate", "0.9"]), Exit::Refused.into());
+    assert!(operator.chain.submitted().is_empty(), "nothing was done beside the daemon");
+
+    let data_dir = directory.path().join("data");
+    let socket = socket_path(&data_dir);
+    assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    let errand = |chain: &str, action| Errand { chain: Some(chain.to_owned()), key: None, action };
+    ask(&data_dir, async |client| {
+        let report = client.status().await.unwrap();
+        assert!(report.providers[0].last_voted_height.is_some());
+        let refused = client.errand(&errand("bbn-2", Action::Rewards)).await.unwrap_err();
+        assert!(refused.exit == Exit::Usage && refused.to_string().contains("bbn-1"), "{refused}");
+        let key = Some(EotsKey::from_secret_bytes(&[8; 32]).unwrap().public_key());
+        let stranger = Errand { chain: None, key, action: Action::Unjail };
+        assert_eq!(client.errand(&stranger).await.unwrap_err().exit, Exit::Usage);
+        let done = client.errand(&errand(CHAIN, Action::Unjail)).await.unwrap();
+        assert!(done.to_string().contains("not jailed"), "{done}");
+    });
+    daemon.stop();
+    assert!(!socket.exists());
+    // Without a daemon the same commands act here, under its lock.
+    operator.done(&["register", "--moniker", "test"]);
+    assert_eq!(operator.chain.submitted().len(), 1);
+    let held = Records::open(&data_dir).unwrap();
+    assert_eq!(operator.run(&["unjail"]), Exit::Locked.into(), "somebody without a socket holds the lock");
+    drop(held);
+    operator.done(&["unjail"]);
 }

@@ -73,6 +73,7 @@ fn registered() -> FinalityProvider {
             max_rate: rate("0.2"),
             max_change_rate: rate("0.01"),
         },
+        commission_set_at: None,
         slashed: None,
         jailed: false,
         highest_voted_height: h(0),

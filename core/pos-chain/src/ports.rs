@@ -125,6 +125,8 @@ pub struct FinalityProvider {
     pub description: Description,
     /// Commission.
     pub commission: CommissionRates,
+    /// When the commission was last set, in seconds since 1970; registering counts. `None` if the chain does not tell.
+    pub commission_set_at: Option<u64>,
     /// Set once slashed.
     pub slashed: Option<SlashedAt>,
     /// Whether in jail.

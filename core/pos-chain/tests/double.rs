@@ -62,6 +62,7 @@ fn chain() -> ScriptedChain {
         account: account(),
         description: Description::default(),
         commission: rates(),
+        commission_set_at: None,
         slashed: None,
         jailed: false,
         highest_voted_height: at(0),

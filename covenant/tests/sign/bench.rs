@@ -157,6 +157,7 @@ impl Bench {
                 max_rate: Decimal::ZERO,
                 max_change_rate: Decimal::ZERO,
             },
+            commission_set_at: None,
             slashed: None,
             jailed: false,
             highest_voted_height: PosHeight::new(0),

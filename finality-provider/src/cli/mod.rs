@@ -7,14 +7,15 @@
 //! | `ha` | the cluster that the daemons of a standby pair share |
 //! | `keys` | makes, imports and shows keys |
 //! | `eots` | takes over from the Go manager; exports, imports, minifies and merges sign records |
-//! | `register` | registers a provider on the chain |
+//! | `register`, `edit` | registers a provider on the chain, changes its description or commission |
+//! | `rewards`, `withdraw-rewards`, `set-withdraw-address` | shows rewards, withdraws them, says where they go |
 //! | `start` | votes until SIGTERM |
 //! | `status` | asks the running daemon what each provider is doing |
 //! | `unjail` | ends a jailing |
 //! | `resume` | lets all keys sign again after another signer was seen |
 
-mod chain;
 mod eots;
+mod errands;
 mod ha;
 mod keys;
 mod signer;
@@ -22,10 +23,7 @@ mod start;
 
 use crate::{
     config::{Config, SAMPLE},
-    machine::reason::OtherSigner,
-    records::Records,
-    service::Brake,
-    status::Report,
+    control::{Action, Client},
 };
 use btc_staking_daemon::{
     cli::{self, Exit, FailWith, Failure, Output},
@@ -110,7 +108,15 @@ enum Command {
         command: ha::HaCommand,
     },
     /// Register a finality provider on the chain; does nothing if it is registered already.
-    Register(chain::Registration),
+    Register(errands::Register),
+    /// Change a finality provider's description or commission; what is left out stays.
+    Edit(errands::Change),
+    /// Show what can be withdrawn, and what the paying account holds.
+    Rewards(errands::Chosen),
+    /// Withdraw rewards to the account's withdraw address.
+    WithdrawRewards(errands::Withdrawal),
+    /// Say to which account rewards go from now on.
+    SetWithdrawAddress(errands::WithdrawTo),
     /// Vote until SIGTERM.
     Start,
     /// Ask a running daemon what each provider is doing and, if it is not voting, why.
@@ -122,7 +128,7 @@ enum Command {
         i_stopped_the_other_signer: bool,
     },
     /// End a jailing, once the jail time is over. The account must be the one that registered.
-    Unjail(chain::Chosen),
+    Unjail(errands::Chosen),
 }
 
 /// Runs the program with its arguments (the first is its name); `connector` brings the chain's adapter.
@@ -141,6 +147,9 @@ fn run(cli: Cli, output: Output, connector: Arc<dyn Connector>) -> Result<(), Fa
         config.choose_chain(chain).fail_with(Exit::Usage)?;
     }
     let plans = config.plans().fail_with(Exit::Usage)?;
+    let errand = |chosen, action| {
+        block_on(errands::run(chosen, action, &config, &cli.passphrase, output, &*connector))
+    };
     match cli.command {
         Command::Config => Ok(()),
         Command::Init(_) | Command::Eots { .. } if config.signer.is_some() => Err(elsewhere()),
@@ -148,14 +157,14 @@ fn run(cli: Cli, output: Output, connector: Arc<dyn Connector>) -> Result<(), Fa
         Command::Keys { command } => keys::run(command, &config, &cli.passphrase, output, &*connector),
         Command::Eots { command } => eots::run(&command, &config, &cli.passphrase, output),
         Command::Ha { command } => block_on(ha::run(command, &config, output)),
-        Command::Register(registration) => {
-            block_on(chain::register(registration, &config, &cli.passphrase, output, &*connector))
-        }
-        Command::Unjail(chosen) => {
-            block_on(chain::unjail(chosen, &config, &cli.passphrase, output, &*connector))
-        }
-        Command::Resume { i_stopped_the_other_signer: _ } => resume(&config, output),
-        Command::Status => status(&config, output),
+        Command::Register(register) => errand(register.chosen, register.into()),
+        Command::Edit(change) => errand(change.chosen, change.into()),
+        Command::Rewards(chosen) => errand(chosen, Action::Rewards),
+        Command::WithdrawRewards(withdrawal) => errand(withdrawal.chosen, withdrawal.into()),
+        Command::SetWithdrawAddress(to) => errand(to.chosen, Action::SetWithdrawAddress(to.address)),
+        Command::Unjail(chosen) => errand(chosen, Action::Unjail),
+        Command::Resume { i_stopped_the_other_signer: _ } => block_on(errands::resume(&config, output)),
+        Command::Status => block_on(status(&config, output)),
         Command::Start => block_on(start::start(&config, plans, &cli.passphrase, connector)),
     }
 }
@@ -233,27 +242,18 @@ fn records_failure(error: OpenError) -> Failure {
     Failure::new(exit, error)
 }
 
-fn resume(config: &Config, output: Output) -> Result<(), Failure> {
-    let records = Records::open(&config.data_dir).map_err(start::store_failure)?;
-    let ended = Brake::open(records)?.release()?;
-    match (output, ended) {
-        (Output::Json, ended) => println!("{}", json!({"other_signer": ended})),
-        (Output::Text, None) => println!("nothing was stopped"),
-        (Output::Text, Some(OtherSigner { finality_provider, chain_id, voted, .. })) => println!(
-            "the keys may sign again; {finality_provider} was stopped for a vote on {chain_id} at height {}",
-            voted.to_u64()
-        ),
+/// Asks by the control socket, else where the boards are served.
+async fn status(config: &Config, output: Output) -> Result<(), Failure> {
+    let report = match Client::find(&config.data_dir).await {
+        Ok(Some(daemon)) => daemon.status().await?,
+        Ok(None) | Err(_) => {
+            let answer = http::fetch_json(config.listen, "/status").fail_with(Exit::Unreachable)?;
+            serde_json::from_value(answer)?
+        }
+    };
+    match output {
+        Output::Json => println!("{}", json!(report)),
+        Output::Text => print!("{report}"),
     }
-    Ok(())
-}
-
-fn status(config: &Config, output: Output) -> Result<(), Failure> {
-    let answer = http::fetch_json(config.listen, "/status").fail_with(Exit::Unreachable)?;
-    if output == Output::Json {
-        println!("{answer}");
-        return Ok(());
-    }
-    let report: Report = serde_json::from_value(answer)?;
-    print!("{report}");
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Who holds the EOTS keys: this process, or the one that `[signer]` names.
 
 use super::records_failure;
-use crate::config::Config;
+use crate::{config::Config, control::Prover};
 use btc_staking_daemon::{
     backoff::{Backoff, Policy},
     cli::{Exit, FailWith, Failure},
@@ -16,10 +16,7 @@ use btc_staking_eots_manager::{
     records::SignRecords,
     signer::{Local, Signer, SignerError},
 };
-use btc_staking_protocol::{
-    keys::{AccountAddress, FinalityProviderPublicKey},
-    possession::ProofOfPossession,
-};
+use btc_staking_protocol::keys::FinalityProviderPublicKey;
 use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -83,22 +80,15 @@ pub async fn fetch_holders(config: &Config) -> Result<BTreeMap<FinalityProviderP
 }
 
 impl Holder {
-    /// Proves that the key agrees to an account.
-    pub async fn prove_possession(
-        &self,
-        key: &FinalityProviderPublicKey,
-        account: &AccountAddress,
-        passphrase: &PassphraseSource,
-    ) -> Result<ProofOfPossession, Failure> {
+    /// Opens what can prove that the key agrees to an account.
+    pub fn into_prover(self, passphrase: &PassphraseSource) -> Result<Prover, Failure> {
         match self {
             Self::File(file) => {
                 let words = passphrase.read(Asking::Once).fail_with(Exit::Usage)?;
-                let secret = load_key(file, &words, Strength::Required).fail_with(Exit::Refused)?;
-                Ok(secret.sign_possession(account))
+                let secret = load_key(&file, &words, Strength::Required).fail_with(Exit::Refused)?;
+                Ok(Prover::Key(Box::new(secret)))
             }
-            Self::Elsewhere(signer) => {
-                signer.sign_possession(key, account).await.fail_with(Exit::Unreachable)
-            }
+            Self::Elsewhere(signer) => Ok(Prover::Signer(signer)),
         }
     }
 }

@@ -5,8 +5,9 @@ use super::{
     signer::{fetch_keys, open_signer},
 };
 use crate::{
-    chains::{CannotSeat, ChainSeat, Shared},
+    chains::{CannotSeat, ChainSeat, Secrets, Shared},
     config::{ChainPlan, Config},
+    control::{self, Control},
     meters::Meters,
     records::Records,
     service::Brake,
@@ -61,14 +62,22 @@ pub async fn start(
         entropy,
         connector,
     };
+    let socket = control::bind(&config.data_dir).fail_with(Exit::Usage)?;
+    let mut seats = Vec::new();
     for plan in plans {
-        let secret = AccountSecret(open_secret32(&plan.account_key_file, passphrase)?);
-        let seat = Arc::new(ChainSeat::new(plan, secret, &held, shared.clone()).map_err(seat_failure)?);
+        let open = |file| Ok::<_, Failure>(AccountSecret(open_secret32(file, passphrase)?));
+        let secrets = Secrets {
+            account: open(&plan.account_key_file)?,
+            registrar: plan.unjail.account_key_file.as_deref().map(open).transpose()?,
+        };
+        let seat = Arc::new(ChainSeat::new(plan, secrets, &held, shared.clone()).map_err(seat_failure)?);
         seat.spawn(&mut supervisor);
+        seats.push(seat);
     }
     let (data_dir, durable) = (config.data_dir.clone(), health.check("durable"));
     supervisor
         .spawn("disk", move |stop| watch_disk(data_dir.clone(), durable.clone(), durable::INTERVAL, stop));
+    Control { seats, shared }.spawn(socket, &mut supervisor);
     let page = Router::new().route("/status", get(status_page(board, clock)));
     let server = http::Server::bind(config.listen, metrics, health, page).await?;
     tracing::info!(address = %server.address(), "listening");

@@ -3,7 +3,7 @@
 //! A table holds the keys of [`ChainEndpoint`] and a few of ours. They are read side by side by hand, because serde's
 //! `flatten` would take unknown keys.
 
-use super::{Randomness, Voting};
+use super::{Randomness, Unjail, Voting};
 use btc_staking_pos_chain::connect::ChainEndpoint;
 use btc_staking_protocol::keys::FinalityProviderPublicKey;
 use serde::{
@@ -32,6 +32,9 @@ pub struct Chain {
     /// Takes the place of the table for all chains.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub voting: Option<Voting>,
+    /// Takes the place of the table for all chains.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unjail: Option<Unjail>,
 }
 
 /// Every chain, in the order of the file.
@@ -40,7 +43,7 @@ pub struct Chains(pub Vec<Chain>);
 
 impl From<ChainEndpoint> for Chain {
     fn from(endpoint: ChainEndpoint) -> Self {
-        Self { endpoint, account_key_file: None, keys: None, randomness: None, voting: None }
+        Self { endpoint, account_key_file: None, keys: None, randomness: None, voting: None, unjail: None }
     }
 }
 
@@ -94,8 +97,8 @@ impl<'de> Deserialize<'de> for Chain {
                 let mut ours = Ours::default();
                 let rest = MapAccessDeserializer::new(WithoutOurs { map, ours: &mut ours });
                 let endpoint = ChainEndpoint::deserialize(rest)?;
-                let Ours { account_key_file, keys, randomness, voting } = ours;
-                Ok(Chain { endpoint, account_key_file, keys, randomness, voting })
+                let Ours { account_key_file, keys, randomness, voting, unjail } = ours;
+                Ok(Chain { endpoint, account_key_file, keys, randomness, voting, unjail })
             }
         }
         deserializer.deserialize_map(Table)
@@ -108,6 +111,7 @@ struct Ours {
     keys: Option<Vec<FinalityProviderPublicKey>>,
     randomness: Option<Randomness>,
     voting: Option<Voting>,
+    unjail: Option<Unjail>,
 }
 
 #[derive(Clone, Copy)]
@@ -116,6 +120,7 @@ enum OurKey {
     Keys,
     Randomness,
     Voting,
+    Unjail,
 }
 
 /// A map whose keys of ours are taken out on the way.
@@ -140,6 +145,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for WithoutOurs<'_, A> {
                 OurKey::Keys => self.ours.keys = Some(self.map.next_value()?),
                 OurKey::Randomness => self.ours.randomness = Some(self.map.next_value()?),
                 OurKey::Voting => self.ours.voting = Some(self.map.next_value()?),
+                OurKey::Unjail => self.ours.unjail = Some(self.map.next_value()?),
             }
             seed = unused;
         }
@@ -168,6 +174,7 @@ impl<'de, K: DeserializeSeed<'de>> DeserializeSeed<'de> for Sorted<K> {
             "keys" => OurKey::Keys,
             "randomness" => OurKey::Randomness,
             "voting" => OurKey::Voting,
+            "unjail" => OurKey::Unjail,
             _ => {
                 let theirs: de::value::StringDeserializer<D::Error> = name.into_deserializer();
                 return self.0.deserialize(theirs).map(Key::Theirs);

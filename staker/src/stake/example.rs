@@ -148,6 +148,7 @@ pub(crate) fn provider(slashed: Option<SlashedAt>) -> FinalityProvider {
             max_rate: Decimal::ZERO,
             max_change_rate: Decimal::ZERO,
         },
+        commission_set_at: None,
         slashed,
         jailed: false,
         highest_voted_height: PosHeight::new(0),

@@ -77,6 +77,7 @@ pub fn provider() -> FinalityProvider {
             max_rate: Decimal::ZERO,
             max_change_rate: Decimal::ZERO,
         },
+        commission_set_at: None,
         slashed: None,
         jailed: false,
         highest_voted_height: PosHeight::new(0),

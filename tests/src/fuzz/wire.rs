@@ -149,17 +149,20 @@ fn finality_provider() -> FinalityProvider {
             max_rate: Decimal::ONE,
             max_change_rate: Decimal::ONE,
         },
+        commission_set_at: None,
         slashed: None,
         jailed: false,
         highest_voted_height: PosHeight::new(4),
     }
 }
 
-/// A provider's answer; possession and times are not read back.
+/// A provider's answer; the possession is not read back. A time before 1970 is none.
 fn encode_provider(provider: &FinalityProvider) -> Option<Vec<u8>> {
     let key = example::signing_key();
     let possession = ProofOfPossession::sign_bip340(&key, &provider.account, &example::AUX);
-    let wire = encode_finality_provider(provider, &possession, Timestamp::default(), PosHeight::new(9));
+    let seconds = provider.commission_set_at.map_or(Some(-1), |at| i64::try_from(at).ok())?;
+    let set_at = Timestamp { seconds, nanos: 0 };
+    let wire = encode_finality_provider(provider, &possession, set_at, PosHeight::new(9));
     wire.map(|wire| wire.encode_to_vec()).ok()
 }
 

@@ -28,7 +28,7 @@ use btc_staking_eots_manager::{
 };
 use btc_staking_finality_provider::{
     chains::{ChainSeat, Shared},
-    config::ChainPlan,
+    config::{ChainPlan, Unjail},
     machine::planner::{Lead, Plan},
     meters::Meters,
     records::Records,
@@ -147,6 +147,7 @@ impl Network {
                 request_timeout: Duration::from_secs(5),
                 submit_timeout: Duration::from_secs(60),
             },
+            unjail: Unjail::default(),
         };
         let account = AccountSecret(secret("provider account", 0).into());
         let seat = Arc::new(ChainSeat::new(plan, account, &self.keys, shared).unwrap());

@@ -110,6 +110,7 @@ fn create_provider(state: &mut ChainState, registration: &FinalityProviderRegist
         account: registration.account.clone(),
         description: registration.description.clone(),
         commission: registration.commission,
+        commission_set_at: None,
         slashed: None,
         jailed: false,
         highest_voted_height: PosHeight::new(0),

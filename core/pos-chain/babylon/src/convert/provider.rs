@@ -139,6 +139,7 @@ pub fn decode_finality_provider(provider: &btcstaking::FinalityProviderResponse)
             max_rate: limit("max_rate", &info.max_rate)?,
             max_change_rate: limit("max_change_rate", &info.max_change_rate)?,
         },
+        commission_set_at: info.update_time.and_then(|time| u64::try_from(time.seconds).ok()),
         slashed,
         jailed: provider.jailed,
         highest_voted_height: PosHeight::new(u64::from(provider.highest_voted_height)),

@@ -251,6 +251,7 @@ fn finality_providers_survive_the_wire() {
             max_rate: Decimal::ONE,
             max_change_rate: "0.01".parse().unwrap(),
         },
+        commission_set_at: Some(1),
         slashed: Some(SlashedAt { pos_height: PosHeight::new(9), btc_height: BtcHeight::new(8) }),
         jailed: true,
         highest_voted_height: PosHeight::new(7),

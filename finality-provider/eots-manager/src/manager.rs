@@ -8,9 +8,11 @@
 
 mod batch;
 mod elsewhere;
+mod meters;
 mod served;
 
 pub use batch::BatchAnswer;
+pub use meters::Meters;
 
 use crate::{
     keys::{EotsKey, NO_AUX},
@@ -39,6 +41,7 @@ pub struct EotsManager {
     keys: BTreeMap<FinalityProviderPublicKey, OnceLock<EotsKey>>,
     records: SignRecords,
     trees: Trees,
+    meters: Meters,
 }
 
 /// Why no signature was given.
@@ -75,8 +78,16 @@ impl SigningError {
 impl EotsManager {
     /// Takes keys and their records. A key given twice is kept once.
     pub fn new(records: SignRecords, keys: impl IntoIterator<Item = EotsKey>) -> Self {
-        let keys = keys.into_iter().map(|key| (key.public_key(), OnceLock::from(key))).collect();
-        Self { keys, records, trees: Trees::default() }
+        let keys: BTreeMap<_, _> =
+            keys.into_iter().map(|key| (key.public_key(), OnceLock::from(key))).collect();
+        Self { keys, records, trees: Trees::default(), meters: Meters::default() }
+    }
+
+    /// Counts from now on with these; keys that are open already count as opened.
+    #[must_use]
+    pub fn metered(self, meters: Meters) -> Self {
+        meters.opened(self.public_keys().len());
+        Self { meters, ..self }
     }
 
     /// The public keys of all loaded keys, ascending.
@@ -100,7 +111,9 @@ impl EotsManager {
         count: u64,
     ) -> Result<Vec<PublicRandomness>, SigningError> {
         let key = self.key(&subject.finality_provider)?;
-        Ok(derive_range(key, &subject.chain_id, Scheme::V1, start, count)?)
+        let values = derive_range(key, &subject.chain_id, Scheme::V1, start, count)?;
+        self.meters.randomness(subject, count, last_height(start, count));
+        Ok(values)
     }
 
     /// Builds, records and signs the commitment to a range of heights.
@@ -116,8 +129,11 @@ impl EotsManager {
         let key = self.key(&subject.finality_provider)?;
         self.records.check_history(subject)?;
         let range = self.trees.plan(key, &subject.chain_id, start, count)?;
+        self.meters.randomness(subject, count, last_height(start, count));
         self.records.record_commitment(subject, range)?;
-        Ok(range.sign(key.signing_key(), &NO_AUX))
+        let signed = range.sign(key.signing_key(), &NO_AUX);
+        self.meters.schnorr(&subject.finality_provider);
+        Ok(signed)
     }
 
     /// Checks that a commitment on chain was made with this key and chain id, by recomputing its root.
@@ -192,8 +208,9 @@ impl EotsManager {
         finality_provider: &FinalityProviderPublicKey,
         account: &AccountAddress,
     ) -> Result<ProofOfPossession, SigningError> {
-        let key = self.key(finality_provider)?;
-        Ok(key.sign_possession(account))
+        let proof = self.key(finality_provider)?.sign_possession(account);
+        self.meters.schnorr(finality_provider);
+        Ok(proof)
     }
 
     fn key(&self, public: &FinalityProviderPublicKey) -> Result<&EotsKey, SigningError> {
@@ -209,8 +226,10 @@ impl EotsManager {
         let key = self.key(&subject.finality_provider)?;
         let (request, nonce) = prepare(key, subject, message, scheme);
         let public_randomness = request.public_randomness;
-        let permit = self.records.check_and_record(request)?;
-        Ok((sign(key, permit, nonce)?, public_randomness))
+        let permit = self.records.check_and_record(request).map_err(SigningError::from);
+        let signed = permit.and_then(|permit| sign(key, permit, nonce));
+        self.meters.votes(subject, std::iter::once((message.height, &signed)));
+        Ok((signed?, public_randomness))
     }
 }
 
@@ -229,6 +248,11 @@ fn sign(key: &EotsKey, permit: Permit, nonce: Nonce) -> Result<EotsSignature, Si
     let signature = key.secret().sign(nonce, &bytes)?;
     eots::verify(key.public_key().x_only(), &public_randomness, &bytes, &signature)?;
     Ok(signature)
+}
+
+/// The last of so many heights; only to be shown.
+fn last_height(start: PosHeight, count: u64) -> u64 {
+    start.to_u64().saturating_add(count.saturating_sub(1))
 }
 
 fn chain_bytes(chain_id: &ChainId) -> &[u8] {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests are outside #[test] functions
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use btc_staking_crypto::nonce::{self, Scheme};
 use btc_staking_eots_manager::{
     keys::{Derivation, EotsKey, KeyError},
@@ -10,7 +11,7 @@ use btc_staking_eots_manager::{
         bolt::{BoltError, Database},
         eots_db::{EotsDatabase, Layout, LegacyDbError, LegacyRecord},
         jwe::JweError,
-        keyring::{Keyring, KeyringError, SealedKeyError, TEST_PASSPHRASE, open_key},
+        keyring::{Keyring, KeyringError, SealedKeyError, TEST_PASSPHRASE, open_item, open_key},
         provider_db::read_providers,
     },
 };
@@ -25,6 +26,10 @@ use std::{
 
 /// Given to `eotsd keys add --recover` with `--hd-path ""` and with its default.
 const PHRASE: &str = "abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon abandon art";
+
+/// Entry "alice" as the SDK's amino codec writes it (`data/go/README.md`).
+const AMINO_ENTRY: &str = "650dad153d0a05616c6963651226eb5ae987210284bf7562262bbd6940085748f3be6afa52ae317155181ece31b6\
+    6351ccffa4b01a25e1b0f79b200102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202209736563703235366b31";
 
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/go").join(name)
@@ -235,6 +240,31 @@ fn an_exported_key_opens_with_its_passphrase_only() {
         assert_ne!(changed, text);
         let refused = open_armor(&changed, b"armor pass phrase").map(|key| key.public_key()).unwrap_err();
         assert!(refused.to_string().contains(word), "{refused} does not say {word}");
+    }
+}
+
+#[test]
+fn a_key_exported_by_an_older_release_opens_with_its_passphrase_only() {
+    let text = fs::read_to_string(data("alice-bcrypt.armor")).unwrap();
+    assert_eq!(open_armor(&text, b"armor pass phrase").unwrap().public_key(), alice());
+    assert!(matches!(open_armor(&text, b"another"), Err(ArmorError::WrongPassphrase)));
+    let short = text.replace("5A5A", "5A");
+    let refused = open_armor(&short, b"armor pass phrase").map(|key| key.public_key()).unwrap_err();
+    assert!(refused.to_string().contains("16 bytes"), "{refused}");
+}
+
+#[test]
+fn a_keyring_entry_of_an_older_release_is_taken_and_only_as_the_key_it_names() {
+    let keyring = Keyring::list(&data("amino-home/keyring-test")).unwrap();
+    assert_eq!(keyring.load("alice", TEST_PASSPHRASE, &alice()).unwrap().public_key(), alice());
+    let item = |entry: &[u8]| format!(r#"{{"Data":"{}"}}"#, STANDARD.encode(entry));
+    let entry = hex::decode(AMINO_ENTRY).unwrap();
+    assert_eq!(open_item(item(&entry).as_bytes()).unwrap().public_key(), alice());
+    // The length, the kind, the public key, its kind, the secret, its kind, the curve.
+    for position in [0, 1, 15, 20, 54, 58, 63, 95, 101] {
+        let mut changed = entry.clone();
+        changed[position] ^= 1;
+        assert!(open_item(item(&changed).as_bytes()).is_err(), "at {position}");
     }
 }
 

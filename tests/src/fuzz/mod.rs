@@ -8,6 +8,7 @@
 pub mod bitcoin;
 pub mod chain;
 pub mod config;
+pub mod legacy;
 pub mod mutate;
 pub mod proofs;
 pub mod wire;
@@ -44,6 +45,8 @@ targets! {
     config::params_json, config::phase1_json, config::network_json, config::key_file, config::staker_config,
     config::slasher_config, config::covenant_config, config::finality_provider_config, config::account_address,
     config::decimal,
+    legacy::bolt_file, legacy::eots_db, legacy::provider_db, legacy::jwe_file, legacy::keyring_item,
+    legacy::armor_text, legacy::interchange_json,
 }
 
 /// Cuts an input into two at a length its first byte tells.

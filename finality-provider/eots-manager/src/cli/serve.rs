@@ -4,7 +4,7 @@ use super::{config::Config, records_failure};
 use crate::{
     channel::Door,
     grpc::Server,
-    manager::EotsManager,
+    manager::{EotsManager, Meters},
     records::SignRecords,
     service::{BackupFolder, Service, Vault},
 };
@@ -30,15 +30,15 @@ pub(super) async fn serve(config: &Config, passphrase: &PassphraseSource) -> Res
     telemetry::init(&config.log).fail_with(Exit::Usage)?;
     // Before anything else, since it ends the start: callers that cannot be known are not served.
     let entry = config.tcp.as_ref().map(|tcp| tcp.entry(&OsEntropy)).transpose().fail_with(Exit::Usage)?;
-    let service = Arc::new(open(config, passphrase)?);
+    let metrics = Metrics::new("eots");
+    let service = Arc::new(open(config, passphrase, Meters::register(&metrics)?)?);
 
     let mut doors = vec![("grpc.unix", Door::unix(config.socket()).fail_with(Exit::Usage)?)];
     if let (Some(tcp), Some(entry)) = (&config.tcp, entry) {
         doors.push(("grpc.tcp", entry.open(tcp.address).await.fail_with(Exit::Usage)?));
     }
     let health = Health::new();
-    let boards =
-        http::Server::bind(config.listen, Metrics::new("eots"), health.clone(), Router::new()).await?;
+    let boards = http::Server::bind(config.listen, metrics, health.clone(), Router::new()).await?;
     let mut supervisor = Supervisor::new(health, Arc::new(OsEntropy));
     let server = Arc::new(Server::new(service, Arc::new(SystemClock::new())));
     for (name, door) in doors {
@@ -59,10 +59,10 @@ pub(super) async fn serve(config: &Config, passphrase: &PassphraseSource) -> Res
 }
 
 /// Opens the sign records first: they are the lock that keeps a second signer out.
-fn open(config: &Config, passphrase: &PassphraseSource) -> Result<Service, Failure> {
+fn open(config: &Config, passphrase: &PassphraseSource, meters: Meters) -> Result<Service, Failure> {
     let records = SignRecords::open(&config.data_dir).map_err(records_failure)?;
     let vault = Vault::new(config.key_files.iter().cloned(), Strength::Required).fail_with(Exit::Refused)?;
-    let manager = EotsManager::locked(records, vault.keys());
+    let manager = EotsManager::locked(records, vault.keys()).metered(meters);
     if config.unlock_at_start && !vault.keys().is_empty() {
         let words = passphrase.read(Asking::Once).fail_with(Exit::Usage)?;
         for key in vault.keys() {

@@ -10,7 +10,7 @@
 //! A record that cannot be attributed to key, chain and height is an error: the height it bars would stay open.
 
 use super::{
-    bolt::{BoltError, Database},
+    bolt::{BoltError, Database, ReadAt},
     fields::{FieldError, Fields},
 };
 use crate::records::{ChainId, Subject};
@@ -35,8 +35,8 @@ const PUBLIC_KEY: usize = 32;
 const MAX_KEYS: usize = 10_000;
 
 /// The database, locked so that the Go manager cannot have it open.
-pub struct EotsDatabase {
-    database: Database<File>,
+pub struct EotsDatabase<R = File> {
+    database: Database<R>,
 }
 
 /// The two layouts of a record.
@@ -142,6 +142,16 @@ impl EotsDatabase {
     /// [`LegacyDbError::InUse`] when the Go manager runs.
     pub fn open(path: &Path) -> Result<Self, LegacyDbError> {
         Ok(Self { database: open_locked(path)? })
+    }
+}
+
+impl<R: ReadAt> EotsDatabase<R> {
+    /// Reads a database that nobody can be writing, such as one in memory.
+    ///
+    /// # Errors
+    /// [`LegacyDbError::Bolt`].
+    pub fn over(source: R) -> Result<Self, LegacyDbError> {
+        Ok(Self { database: Database::open(source)? })
     }
 
     /// The keys and their names in the keyring, ascending by key.

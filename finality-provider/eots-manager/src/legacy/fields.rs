@@ -97,7 +97,8 @@ fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], FieldError> 
     Ok(bytes)
 }
 
-fn varint(rest: &mut &[u8]) -> Result<u64, FieldError> {
+/// Takes a varint off the front.
+pub fn varint(rest: &mut &[u8]) -> Result<u64, FieldError> {
     let mut number = 0;
     for shift in (0..64).step_by(7) {
         let byte = take(rest, 1)?[0];

@@ -4,6 +4,7 @@
 //! gives the public key that the same file names and the one that the caller expects.
 
 use super::{
+    amino,
     fields::{FieldError, Fields},
     jwe::{self, JweError},
 };
@@ -170,8 +171,16 @@ impl Keyring {
 /// # Errors
 /// [`SealedKeyError`].
 pub fn open_key(text: &[u8], passphrase: &[u8]) -> Result<EotsKey, SealedKeyError> {
-    let plain = jwe::open(text, passphrase)?;
-    decode_record(&item_data(&plain)?)
+    open_item(&jwe::open(text, passphrase)?)
+}
+
+/// Takes the key out of what one `.info` file holds once it is decrypted.
+///
+/// # Errors
+/// [`SealedKeyError`].
+pub fn open_item(plain: &[u8]) -> Result<EotsKey, SealedKeyError> {
+    let data = item_data(plain)?;
+    if amino::is_info(&data) { amino::decode_info(&data) } else { decode_record(&data) }
 }
 
 #[derive(Deserialize)]

@@ -10,11 +10,13 @@
 //! | `provider_db` | `finality-provider.db`: the last heights voted for |
 //! | `jwe` | one encrypted file of a keyring |
 //! | `keyring` | the folder of such files, and the secret in one |
+//! | `amino` | such a secret as older releases wrote it |
 //! | `armor` | a key exported with a passphrase |
 //! | `fields` | protocol buffers |
 //!
 //! Background: `finality-provider.md` 7.
 
+mod amino;
 pub mod armor;
 pub mod bolt;
 pub mod eots_db;

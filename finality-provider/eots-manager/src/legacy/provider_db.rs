@@ -4,6 +4,7 @@
 //! Bucket `finalityProviders`: public key -> {1 address, 2 public key, 5 chain id, 6 last height voted for}.
 
 use super::{
+    bolt::{Database, ReadAt},
     eots_db::{LegacyDbError, entry_error, open_locked, value_error},
     fields::Fields,
 };
@@ -31,7 +32,14 @@ pub struct LegacyProvider {
 /// # Errors
 /// [`LegacyDbError`].
 pub fn read_providers(path: &Path) -> Result<Vec<LegacyProvider>, LegacyDbError> {
-    let database = open_locked(path)?;
+    providers_of(&open_locked(path)?)
+}
+
+/// Reads the providers of a database that nobody can be writing, ascending by key.
+///
+/// # Errors
+/// [`LegacyDbError`].
+pub fn providers_of<R: ReadAt>(database: &Database<R>) -> Result<Vec<LegacyProvider>, LegacyDbError> {
     let mut providers = Vec::new();
     let Some(bucket) = database.bucket(BUCKET)? else {
         return Ok(providers);

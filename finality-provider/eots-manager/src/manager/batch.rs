@@ -83,6 +83,7 @@ impl EotsManager {
         let permits = self.records.check_and_record_batch(requests)?;
         let members = permits.into_iter().zip(nonces).collect();
         let results = on_all_cores(members, |(permit, nonce)| sign_member(key, permit, nonce));
+        self.meters.votes(subject, messages.iter().map(|message| message.height).zip(&results));
         let answers = messages.iter().zip(results).map(|(message, result)| match result {
             Err(error) if error.is_fatal() => Err(error),
             result => Ok(BatchAnswer { height: message.height, result }),

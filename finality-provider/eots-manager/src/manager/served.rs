@@ -1,7 +1,7 @@
 //! What only the service needs of the signer: keys that are unlocked while it runs, randomness at intervals, and the
 //! BIP-340 signatures that the established clients ask for.
 
-use super::{EotsManager, SigningError, chain_bytes};
+use super::{EotsManager, Meters, SigningError, chain_bytes};
 use crate::{
     keys::{EotsKey, NO_AUX},
     records::{SignRecords, Subject},
@@ -21,7 +21,7 @@ impl EotsManager {
     /// Takes records and the public keys whose secrets are [unlocked](Self::unlock) later.
     pub fn locked(records: SignRecords, keys: impl IntoIterator<Item = FinalityProviderPublicKey>) -> Self {
         let keys = keys.into_iter().map(|key| (key, OnceLock::new())).collect();
-        Self { keys, records, trees: Trees::default() }
+        Self { keys, records, trees: Trees::default(), meters: Meters::default() }
     }
 
     /// Gives a locked key its secret. A key that is unlocked already stays as it is.
@@ -32,7 +32,7 @@ impl EotsManager {
         let public = key.public_key();
         let cell = self.keys.get(&public).ok_or(SigningError::UnknownKey(public))?;
         // A second secret of the same public key is the same secret.
-        let _ = cell.set(key);
+        self.meters.opened(usize::from(cell.set(key).is_ok()));
         Ok(())
     }
 
@@ -58,6 +58,8 @@ impl EotsManager {
         count: u32,
     ) -> Result<Vec<PublicRandomness>, SigningError> {
         let key = self.key(&subject.finality_provider)?;
+        let steps = u64::from(count.saturating_sub(1));
+        let last = start.to_u64().saturating_add(interval.get().saturating_mul(steps));
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let chain_id = chain_bytes(&subject.chain_id);
@@ -71,7 +73,9 @@ impl EotsManager {
             count,
             threads,
         );
-        Ok(values.map_err(TreeError::from)?)
+        let values = values.map_err(TreeError::from)?;
+        self.meters.randomness(subject, values.len().try_into().unwrap_or(u64::MAX), last);
+        Ok(values)
     }
 
     /// Signs 32 bytes by BIP-340, for clients that build their commitments and proofs of possession themselves.
@@ -87,6 +91,8 @@ impl EotsManager {
         key: &FinalityProviderPublicKey,
         digest: &[u8; 32],
     ) -> Result<[u8; 64], SigningError> {
-        Ok(self.key(key)?.signing_key().sign_schnorr(digest, &NO_AUX).serialize())
+        let signed = self.key(key)?.signing_key().sign_schnorr(digest, &NO_AUX).serialize();
+        self.meters.schnorr(key);
+        Ok(signed)
     }
 }

@@ -1,0 +1,6 @@
+//! Coverage-guided driver of `fuzz::legacy::provider_db`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    btc_staking_tests::fuzz::legacy::provider_db(data);
+});

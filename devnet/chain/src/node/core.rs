@@ -134,7 +134,7 @@ impl Core {
     }
     /// Every record of the event index up to a height, for tests of what a killed node left.
     #[cfg(test)]
-    pub(crate) fn indexed_events(&self, up_to: u64) -> Vec<(Vec<u8>, Vec<u8>)> {
+    pub(crate) fn indexed_events(&self, up_to: u64) -> std::collections::BTreeMap<Vec<u8>, Vec<u8>> {
         index::all(self.app().backend(), up_to).unwrap()
     }
     /// Answers a query.

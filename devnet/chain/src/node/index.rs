@@ -126,7 +126,7 @@ pub(crate) fn find(
 
 /// Every record up to a height.
 #[cfg(test)]
-pub(crate) fn all(backend: &dyn Backend, up_to: u64) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Broken> {
+pub(crate) fn all(backend: &dyn Backend, up_to: u64) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Broken> {
     let within = |key: &[u8]| key.last_chunk().is_some_and(|bytes| u64::from_be_bytes(*bytes) <= up_to);
     let records = backend.door_scan(&KeyRange::prefix(b"i"));
     records.filter(|record| record.as_ref().is_ok_and(|(key, _)| within(key)) || record.is_err()).collect()

@@ -64,6 +64,11 @@ pub struct Failure {
     pub error: Box<dyn Error + Send + Sync>,
 }
 
+/// What went wrong stands in the output already; only the exit code is left to tell.
+#[derive(Debug, thiserror::Error)]
+#[error("told already")]
+pub struct AlreadyTold;
+
 /// Gives a result's error an exit code.
 pub trait FailWith<T> {
     /// Turns the error into a [`Failure`] that ends the process with `exit`.
@@ -167,8 +172,11 @@ impl Failure {
         }})
     }
 
-    /// Writes the failure where `output` wants it.
+    /// Writes the failure where `output` wants it, unless it was told already.
     pub fn print(&self, output: Output) {
+        if self.error.is::<AlreadyTold>() {
+            return;
+        }
         // A closed pipe leaves nobody to tell; the exit code still does.
         let _ = match output {
             Output::Text => write!(std::io::stderr().lock(), "{self}"),

@@ -35,4 +35,4 @@ pub mod signer;
 pub mod takeover;
 mod trees;
 
-pub use trees::TreeError;
+pub use trees::{TreeError, made_with};

@@ -174,6 +174,14 @@ fn recompute(
     Ok(None)
 }
 
+/// Whether a commitment was made with this key and chain id, by recomputing its root; needs no records.
+///
+/// # Errors
+/// [`TreeError`] when the range cannot be derived.
+pub fn made_with(key: &EotsKey, chain_id: &ChainId, range: &CommittedRandomness) -> Result<bool, TreeError> {
+    Ok(recompute(key, chain_id, range)?.is_some())
+}
+
 fn build(
     key: &EotsKey,
     chain_id: &ChainId,

@@ -11,9 +11,11 @@
 //! | `rewards`, `withdraw-rewards`, `set-withdraw-address` | shows rewards, withdraws them, says where they go |
 //! | `start` | votes until SIGTERM |
 //! | `status` | asks the running daemon what each provider is doing |
+//! | `doctor` | looks at everything a provider depends on, and says how to mend what is wrong |
 //! | `unjail` | ends a jailing |
 //! | `resume` | lets all keys sign again after another signer was seen |
 
+mod doctor;
 mod eots;
 mod errands;
 mod ha;
@@ -24,6 +26,7 @@ mod start;
 use crate::{
     config::{Config, SAMPLE},
     control::{Action, Client},
+    status::Report,
 };
 use btc_staking_daemon::{
     cli::{self, Exit, FailWith, Failure, Output},
@@ -121,6 +124,9 @@ enum Command {
     Start,
     /// Ask a running daemon what each provider is doing and, if it is not voting, why.
     Status,
+    /// Look at everything a provider depends on, and say how to mend what is wrong. Works beside a running daemon and
+    /// without one, and changes nothing.
+    Doctor(doctor::Examination),
     /// Let all keys sign again after a vote of another signer was seen on a chain and stopped them.
     Resume {
         /// Your word that no other process signs with any of these keys any more. If one does, stakes will be slashed.
@@ -165,6 +171,15 @@ fn run(cli: Cli, output: Output, connector: Arc<dyn Connector>) -> Result<(), Fa
         Command::Unjail(chosen) => errand(chosen, Action::Unjail),
         Command::Resume { i_stopped_the_other_signer: _ } => block_on(errands::resume(&config, output)),
         Command::Status => block_on(status(&config, output)),
+        Command::Doctor(examination) => block_on(doctor::examine(
+            &examination,
+            &cli.config,
+            &config,
+            &plans,
+            &cli.passphrase,
+            output,
+            &*connector,
+        )),
         Command::Start => block_on(start::start(&config, plans, &cli.passphrase, connector)),
     }
 }
@@ -242,18 +257,25 @@ fn records_failure(error: OpenError) -> Failure {
     Failure::new(exit, error)
 }
 
-/// Asks by the control socket, else where the boards are served.
-async fn status(config: &Config, output: Output) -> Result<(), Failure> {
-    let report = match Client::find(&config.data_dir).await {
-        Ok(Some(daemon)) => daemon.status().await?,
+/// Asks the running daemon by the control socket, else where the boards are served.
+async fn fetch_report(config: &Config) -> Result<Report, Failure> {
+    match Client::find(&config.data_dir).await {
+        Ok(Some(daemon)) => daemon.status().await,
         Ok(None) | Err(_) => {
             let answer = http::fetch_json(config.listen, "/status").fail_with(Exit::Unreachable)?;
-            serde_json::from_value(answer)?
+            Ok(serde_json::from_value(answer)?)
         }
-    };
+    }
+}
+
+async fn status(config: &Config, output: Output) -> Result<(), Failure> {
+    let report = fetch_report(config).await?;
     match output {
         Output::Json => println!("{}", json!(report)),
         Output::Text => print!("{report}"),
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod guide_tests;

@@ -205,6 +205,11 @@ impl Planner {
         Some(self.seen?.delays.block_time?.saturating_mul(blocks))
     }
 
+    /// Blocks until a commitment made now is usable, if Bitcoin keeps its pace: less runway than this is an alarm.
+    pub fn needed(&self) -> Option<u64> {
+        Some(self.seen?.delays.usual())
+    }
+
     /// Whether enough is covered.
     pub fn outlook(&self) -> Outlook {
         let Some(seen) = self.seen else { return Outlook::Unknown };

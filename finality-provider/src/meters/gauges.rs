@@ -53,6 +53,11 @@ const OF_PROVIDER: &[(&str, &str, OfProvider)] = &[
         |p| height(p.status.usable_until),
     ),
     ("randomness_runway_blocks", "Blocks ahead for which randomness is committed", runway),
+    (
+        "randomness_needed_blocks",
+        "Blocks until a commitment made now is usable, about: less runway than this is too little",
+        |p| p.status.randomness_needed,
+    ),
     ("randomness_usable_runway_blocks", "Blocks ahead for which randomness is usable now", |p| {
         p.status.usable_runway()
     }),

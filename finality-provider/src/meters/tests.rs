@@ -68,6 +68,7 @@ fn every_metric_is_moved_by_what_it_is_about() {
         status.standing = Standing::Jailed;
         status.queued_heights = 3;
         status.randomness_runway = Some(100);
+        status.randomness_needed = Some(7_080);
         status.commitment_lag_epochs = Some(0);
         let presence = status.presence.as_mut().unwrap();
         (presence.missed, presence.window) = (5_001, 9_000);

@@ -11,6 +11,8 @@ pub mod durable;
 pub mod survey;
 mod text;
 
+pub(crate) use text::{age, wrap};
+
 use crate::machine::{planner::Planner, reason::Reason, voter::Voter};
 use btc_staking_eots_manager::records::Subject;
 use btc_staking_protocol::{height::PosHeight, keys::FinalityProviderPublicKey};
@@ -74,6 +76,8 @@ pub struct ProviderStatus {
     pub committed_until: Option<PosHeight>,
     /// Blocks above the chain's height for which randomness is committed.
     pub randomness_runway: Option<u64>,
+    /// Blocks until a commitment made now is usable, about: less runway than this is an alarm.
+    pub randomness_needed: Option<u64>,
     /// Why no randomness can be committed, if so.
     pub randomness_obstacle: Option<String>,
     /// When randomness was last committed, in seconds since 1970; kept over restarts.
@@ -230,6 +234,7 @@ impl ProviderStatus {
             given_up_height: None,
             committed_until: None,
             randomness_runway: None,
+            randomness_needed: None,
             randomness_obstacle: None,
             last_randomness_at: None,
             usable_until: None,
@@ -309,6 +314,7 @@ impl Board {
         self.update(subject, |status| {
             status.committed_until = planner.committed_until();
             status.randomness_runway = planner.runway();
+            status.randomness_needed = planner.needed();
             status.randomness_obstacle = planner.obstacle().map(ToString::to_string);
         });
     }

@@ -8,8 +8,9 @@ use btc_staking_daemon::tasks::{Stop, TaskError};
 use btc_staking_eots_manager::records::Subject;
 use btc_staking_pos_chain::{
     connect::ChainEndpoint,
+    in_time,
     ports::{ChainError, FinalityParams, PosChain, StoredCommitment},
-    watch::NodeReport,
+    watch::{NodeReport, SigningInfo},
 };
 use btc_staking_protocol::{
     finality::randomness::is_usable,
@@ -20,10 +21,12 @@ use btc_staking_protocol::{
 use std::{future::Future, sync::Arc, time::Duration};
 
 /// Between two looks.
-pub const INTERVAL: Duration = Duration::from_secs(30);
+pub const INTERVAL: Duration = Duration::from_secs(10);
+/// Looks at the chain between two at every provider, of which there may be many.
+const LOOKS: u32 = 3;
 /// Blocks over which the pace is taken, the longer span first; a node may have pruned its end.
 const SPANS: [u64; 3] = [1_000, 100, 10];
-/// Gas of one commitment of randomness, about: what a simulation on Babylon v4 asks for, rounded up.
+/// Gas of one commitment of randomness: on the careful side, so that fewer are told than can be paid for.
 const COMMITMENT_GAS: u128 = 120_000;
 
 /// What is looked at for one chain.
@@ -47,8 +50,14 @@ pub struct Survey {
 /// # Errors
 /// None; what cannot be learned is shown as such.
 pub async fn run_survey(survey: Arc<Survey>, interval: Duration, mut stop: Stop) -> Result<(), TaskError> {
-    while !stop.is_stopping() {
-        let looked = stop.race(survey.look()).await;
+    for looks in (0..LOOKS).cycle() {
+        let look = async {
+            survey.look_at_chain().await;
+            if looks == 0 {
+                survey.look_at_providers().await;
+            }
+        };
+        let looked = stop.race(look).await;
         if looked.is_err() || stop.sleep(interval).await.is_err() {
             break;
         }
@@ -57,14 +66,14 @@ pub async fn run_survey(survey: Arc<Survey>, interval: Duration, mut stop: Stop)
 }
 
 impl Survey {
-    /// Looks once.
-    pub async fn look(&self) {
+    /// Looks at nodes, account and pace.
+    pub async fn look_at_chain(&self) {
         let Some(first) = self.subjects.first() else { return };
         let tip = self.ask(self.chain.fetch_head()).await.map(|head| head.height);
         let (nodes, balance, block_seconds) = tokio::join!(
             self.chain.fetch_nodes(),
             self.ask(self.chain.fetch_balance(&self.account)),
-            self.measure_pace(tip),
+            measure_pace(self.chain.as_ref(), self.request_timeout),
         );
         let balance = balance.map(|balance| u64::try_from(balance).unwrap_or(u64::MAX));
         self.board.update_chain(first, |chain| {
@@ -78,6 +87,10 @@ impl Survey {
             chain.nodes_required = self.endpoint.agreement;
             chain.nodes = nodes_of(&nodes);
         });
+    }
+
+    /// Looks at the presence and the usable randomness of every provider.
+    pub async fn look_at_providers(&self) {
         let params = self.ask(self.chain.fetch_finality_params()).await;
         let epoch = self.ask(self.chain.fetch_last_finalised_epoch()).await;
         for subject in &self.subjects {
@@ -91,12 +104,7 @@ impl Survey {
             self.ask(self.chain.fetch_signing_info(key)),
             self.ask(self.chain.fetch_randomness_commitments(key)),
         );
-        let presence = info.flatten().zip(params).map(|(info, params)| Presence {
-            window: params.signed_blocks_window,
-            missed: info.missed_blocks,
-            allowed: params.signed_blocks_window.saturating_sub(least_signed(&params)),
-            jailed_until: info.jailed_until,
-        });
+        let presence = info.flatten().zip(params).map(|(info, params)| Presence::of(&info, &params));
         let usable = commitments.zip(epoch).map(|(commitments, epoch)| usable(&commitments, epoch));
         self.board.update(subject, |status| {
             status.presence = presence;
@@ -105,23 +113,23 @@ impl Survey {
         });
     }
 
-    /// Seconds a block took on average over the last blocks.
-    async fn measure_pace(&self, tip: Option<PosHeight>) -> Option<f64> {
-        let tip = tip?;
-        let end = self.ask(self.chain.fetch_block_time(tip)).await?;
-        for span in SPANS {
-            let Some(start) = tip.checked_sub(span).filter(|start| start.to_u64() > 0) else { continue };
-            if let Some(begin) = self.ask(self.chain.fetch_block_time(start)).await {
-                return pace(end.saturating_sub(begin), span);
-            }
-        }
-        None
-    }
-
     /// Waits for an answer, but not for ever; why there is none is the voter's to tell.
-    async fn ask<T>(&self, answer: impl Future<Output = Result<T, ChainError>>) -> Option<T> {
-        tokio::time::timeout(self.request_timeout, answer).await.ok()?.ok()
+    async fn ask<T>(&self, answer: impl Future<Output = Result<T, ChainError>> + Send) -> Option<T> {
+        in_time(self.request_timeout, "this", answer).await.ok()
     }
+}
+
+/// Seconds a block took on average over the last blocks.
+pub(crate) async fn measure_pace(chain: &dyn PosChain, deadline: Duration) -> Option<f64> {
+    let tip = in_time(deadline, "the pace", chain.fetch_head()).await.ok()?.height;
+    let end = in_time(deadline, "the pace", chain.fetch_block_time(tip)).await.ok()?;
+    for span in SPANS {
+        let Some(start) = tip.checked_sub(span).filter(|start| start.to_u64() > 0) else { continue };
+        if let Ok(begin) = in_time(deadline, "the pace", chain.fetch_block_time(start)).await {
+            return pace(end.saturating_sub(begin), span);
+        }
+    }
+    None
 }
 
 fn pace(seconds: u64, blocks: u64) -> Option<f64> {
@@ -150,15 +158,32 @@ fn least_signed(params: &FinalityParams) -> u64 {
     u64::try_from(whole + u128::from(up)).unwrap_or(u64::MAX)
 }
 
+impl Presence {
+    /// What a count means under the chain's parameters.
+    pub fn of(info: &SigningInfo, params: &FinalityParams) -> Self {
+        Self {
+            window: params.signed_blocks_window,
+            missed: info.missed_blocks,
+            allowed: params.signed_blocks_window.saturating_sub(least_signed(params)),
+            jailed_until: info.jailed_until,
+        }
+    }
+}
+
 /// The last height with usable randomness, and the epochs until every commitment is usable.
-fn usable(commitments: &[StoredCommitment], finalised: Epoch) -> (Option<PosHeight>, u64) {
-    let end = |c: &StoredCommitment| c.start_height.checked_add(c.count.checked_sub(1)?);
+pub(crate) fn usable(commitments: &[StoredCommitment], finalised: Epoch) -> (Option<PosHeight>, u64) {
     let until = commitments.iter().filter(|c| is_usable(c.epoch, finalised)).filter_map(end).max();
     let lag = commitments.iter().map(|c| c.epoch.to_u64().saturating_sub(finalised.to_u64())).max();
     (until, lag.unwrap_or(0))
 }
 
-fn nodes_of(reports: &[NodeReport]) -> Vec<NodeStatus> {
+/// The last height of a commitment.
+pub(crate) fn end(commitment: &StoredCommitment) -> Option<PosHeight> {
+    commitment.start_height.checked_add(commitment.count.checked_sub(1)?)
+}
+
+/// Every node with how far it is behind the best.
+pub(crate) fn nodes_of(reports: &[NodeReport]) -> Vec<NodeStatus> {
     let told = |report: &NodeReport| {
         report.told.as_ref().filter(|_| report.trouble.is_none()).map(|told| told.height)
     };
@@ -184,7 +209,7 @@ mod tests {
     use btc_staking_pos_chain::{
         double::{ChainState, ScriptedChain},
         ports::ErrorKind,
-        watch::{NodeTold, SigningInfo},
+        watch::NodeTold,
     };
 
     fn h(height: u64) -> PosHeight {
@@ -258,7 +283,8 @@ mod tests {
     #[tokio::test]
     async fn one_look_shows_nodes_balance_presence_pace_and_what_is_usable() {
         let (chain, survey) = survey();
-        survey.look().await;
+        survey.look_at_chain().await;
+        survey.look_at_providers().await;
         let report = survey.board.report(0);
         let (shown, provider) = (&report.chains[0], &report.providers[0]);
         assert_eq!((shown.balance, shown.commitments_affordable), (Some(9_000), Some(5)));
@@ -274,16 +300,19 @@ mod tests {
         assert_eq!((provider.usable_until, provider.commitment_lag_epochs), (Some(h(2_100)), Some(2)));
         // A node that keeps few blocks still tells a pace.
         chain.update(|state| state.block_times.remove(&h(1_000)));
-        survey.look().await;
+        survey.look_at_chain().await;
+        survey.look_at_providers().await;
         assert_eq!(survey.board.report(0).chains[0].block_seconds, Some(5.0));
     }
 
     #[tokio::test]
     async fn what_cannot_be_learned_is_not_known_and_the_pace_stays() {
         let (chain, survey) = survey();
-        survey.look().await;
+        survey.look_at_chain().await;
+        survey.look_at_providers().await;
         chain.fail_next_reads(100, ErrorKind::Transient);
-        survey.look().await;
+        survey.look_at_chain().await;
+        survey.look_at_providers().await;
         let report = survey.board.report(0);
         assert_eq!((report.chains[0].balance, report.chains[0].block_seconds), (None, Some(10.0)));
         assert_eq!((report.providers[0].presence, report.providers[0].usable_until), (None, None));

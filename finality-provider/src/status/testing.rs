@@ -24,6 +24,7 @@ pub(crate) fn provider() -> ProviderStatus {
         settled_below: h(1_234_568),
         committed_until: h(1_300_000),
         randomness_runway: Some(65_433),
+        randomness_needed: Some(19_080),
         last_randomness_at: Some(1_699_990_000),
         usable_until: h(1_280_000),
         commitment_lag_epochs: Some(2),

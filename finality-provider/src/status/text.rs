@@ -54,6 +54,11 @@ fn write_provider(f: &mut fmt::Formatter<'_>, report: &Report, provider: &Provid
         line(f, "given up", &format!("height {}", given_up.to_u64()))?;
     }
     line(f, "randomness", &randomness(report, provider))?;
+    if provider.committed_until.is_some()
+        && provider.randomness_runway.unwrap_or(0) < provider.randomness_needed.unwrap_or(0)
+    {
+        line(f, "", "TOO SHORT: a commitment made only now is likely to come too late")?;
+    }
     if let Some(obstacle) = &provider.randomness_obstacle {
         line(f, "", obstacle)?;
     }
@@ -192,6 +197,7 @@ mod tests {
         );
         provider.waiting_for = provider.reason.clone();
         provider.queued_heights = 3;
+        provider.randomness_runway = Some(8_000);
         provider.given_up_height = Some(PosHeight::new(1_234_000));
         provider.standing = Standing::Jailed;
         provider.presence =

@@ -1,6 +1,7 @@
 //! `eots`: keys and sign records as they move between machines and programs.
 
 mod migrate;
+mod moving;
 mod transfer;
 
 use super::records_failure;
@@ -19,6 +20,10 @@ pub enum Eots {
     Migrate(migrate::Migration),
     /// Write what one key signed on the configured chain; the daemon must be stopped, and stay so if the key moves.
     Export(transfer::Export),
+    /// Let another host sign with a key: bar this one above what it signed, then write what the other must import.
+    HandOver(moving::HandOver),
+    /// Sign with a key again that another host has handed back.
+    TakeBack(moving::TakeBack),
     /// Take in what a key signed elsewhere. It only ever bars more.
     Import(transfer::Import),
     /// Write the smallest file that bars the same.
@@ -36,6 +41,8 @@ pub fn run(
     match command {
         Eots::Migrate(migration) => migrate::run(migration, config, passphrase, output),
         Eots::Export(export) => transfer::export(export, config, output),
+        Eots::HandOver(over) => moving::hand_over(over, config, output),
+        Eots::TakeBack(back) => moving::take_back(back, config, output),
         Eots::Import(import) => transfer::import(import, config, output),
         Eots::Minify(minify) => transfer::minify(minify, output),
         Eots::Merge(merge) => transfer::merge(merge, output),

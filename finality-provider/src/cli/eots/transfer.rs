@@ -89,13 +89,13 @@ pub fn merge(merge: &Merge, output: Output) -> Result<(), Failure> {
     write(&merged, &merge.to, output)
 }
 
-fn read(path: &Path) -> Result<Interchange, Failure> {
+pub(super) fn read(path: &Path) -> Result<Interchange, Failure> {
     let file = File::open(path).fail_with(Exit::Usage)?;
     Interchange::read(file)?
         .map_err(|error| Failure::new(Exit::Refused, format!("{}: {error}", path.display())))
 }
 
-fn write(file: &Interchange, to: &Path, output: Output) -> Result<(), Failure> {
+pub(super) fn write(file: &Interchange, to: &Path, output: Output) -> Result<(), Failure> {
     let mut new = OpenOptions::new().write(true).create_new(true).open(to).fail_with(Exit::Refused)?;
     new.write_all(file.to_json().as_bytes())?;
     new.sync_all()?;
@@ -103,7 +103,7 @@ fn write(file: &Interchange, to: &Path, output: Output) -> Result<(), Failure> {
     Ok(())
 }
 
-fn print(file: &Interchange, path: &Path, output: Output) {
+pub(super) fn print(file: &Interchange, path: &Path, output: Output) {
     let Subject { finality_provider, chain_id } = file.subject();
     let high = file.watermarks().map(|marks| marks.high.to_u64());
     let signed = file.signed().count();

@@ -87,6 +87,10 @@ max_per_day = 1
 # lease_seconds = 5          time after which another takes over
 # request_timeout_ms = 3000
 # prefix = "btc-staking/finality-provider"
+# [ha.tls]                   with endpoints https://..., for members that ask for certificates
+# certificate = "host-a.pem"
+# key = "host-a.key"
+# peers = "etcd-authority.pem"
 
 [log]
 format = "text"

@@ -213,7 +213,7 @@ impl Keeper {
                 "standing by"
             );
         }
-        if looks % LOOKS_PER_READING == 0 {
+        if looks.is_multiple_of(LOOKS_PER_READING) {
             let own = standby.inner.history(subject).await?;
             standby.read_votes_above(subject, None, own.highest).await?;
         }

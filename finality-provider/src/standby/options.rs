@@ -8,6 +8,7 @@ use super::{
         values::{InstanceName, InvalidName},
     },
 };
+use btc_staking_eots_manager::channel::tls::TlsFiles;
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
 use thiserror::Error;
@@ -35,6 +36,9 @@ pub struct Ha {
     /// Longest wait for an answer of the cluster.
     #[serde(default = "default_request_timeout_ms")]
     pub request_timeout_ms: u64,
+    /// Certificates, for members that are reached by mutual TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsFiles>,
 }
 
 /// What can be shared.
@@ -104,7 +108,7 @@ impl Ha {
         }
         let deadline = Duration::from_millis(self.request_timeout_ms);
         let engine: Arc<dyn Engine> = match self.engine {
-            EngineKind::Etcd => Arc::new(Etcd::connect(&self.endpoints, deadline)?),
+            EngineKind::Etcd => Arc::new(Etcd::connect(&self.endpoints, self.tls.as_ref(), deadline)?),
         };
         Ok(Plan { engine, prefix: self.prefix.parse()?, name: self.instance.parse()?, lease })
     }
@@ -131,9 +135,10 @@ mod tests {
     #[tokio::test]
     async fn values_that_cannot_be_used_are_refused_by_name() {
         type Change = fn(&mut Ha);
-        let table: [(Change, &str); 6] = [
+        let table: [(Change, &str); 7] = [
             (|ha| ha.endpoints.clear(), "ha.endpoints"),
             (|ha| ha.endpoints = vec!["not an address".to_owned()], "ha.endpoints"),
+            (|ha| ha.endpoints = vec!["https://127.0.0.1:2379".to_owned()], "[ha.tls]"),
             (|ha| ha.prefix = "/fp".to_owned(), "ha.prefix"),
             (|ha| ha.instance.clear(), "ha.instance"),
             (|ha| ha.lease_seconds = 1, "ha.lease_seconds"),

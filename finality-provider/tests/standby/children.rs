@@ -52,7 +52,7 @@ fn child_instance() {
 
 async fn run_child(directory: &Path, name: &str, endpoints: &str) {
     let endpoints: Vec<_> = endpoints.split(',').map(str::to_owned).collect();
-    let etcd = Arc::new(Etcd::connect(&endpoints, Duration::from_secs(2)).unwrap());
+    let etcd = Arc::new(Etcd::connect(&endpoints, None, Duration::from_secs(2)).unwrap());
     let range = committed(tempfile::tempdir().unwrap().path());
     let inner = Arc::new(Local::new(open_manager(directory)));
     let standby = standby(name, inner, etcd, Records::open(directory).unwrap(), LEASE);
@@ -194,7 +194,7 @@ impl Chain {
 fn start_pair(cluster: &Cluster) -> (Chain, Instance, Instance) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        initialise(&Etcd::connect(&cluster.endpoints(), Duration::from_secs(2)).unwrap()).await;
+        initialise(&Etcd::connect(&cluster.endpoints(), None, Duration::from_secs(2)).unwrap()).await;
     });
     let chain = Chain { begin: Instant::now(), oracle: Oracle::default() };
     let folder = || tempfile::tempdir().unwrap();

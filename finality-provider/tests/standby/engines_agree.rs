@@ -85,7 +85,7 @@ fn txn() -> impl Strategy<Value = Txn> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_double_answers_every_transaction_as_a_real_etcd_does() {
     let Some(cluster) = Cluster::start(1) else { return };
-    let etcd = Etcd::connect(&cluster.endpoints(), Duration::from_secs(10)).unwrap();
+    let etcd = Etcd::connect(&cluster.endpoints(), None, Duration::from_secs(10)).unwrap();
     let mut double = Store::default();
     let mut runner = TestRunner::new(Config::default());
     let (mut written, mut refused) = (0, 0);

@@ -1,5 +1,6 @@
 //! A real etcd on loopback: members as child processes, ended by their own handles.
 
+use btc_staking_eots_manager::channel::tls::TlsFiles;
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     net::{SocketAddr, TcpListener},
@@ -13,12 +14,15 @@ pub struct Cluster {
     program: PathBuf,
     directory: TempDir,
     members: Vec<Member>,
+    /// Shown and asked for by the members.
+    tls: Option<TlsFiles>,
 }
 
 struct Member {
     name: String,
     client: SocketAddr,
     peer: SocketAddr,
+    metrics: SocketAddr,
     child: Option<Child>,
 }
 
@@ -31,27 +35,35 @@ fn free_addresses(count: usize) -> Vec<SocketAddr> {
 impl Cluster {
     /// Starts a cluster; `None`, and said so, where there is no etcd.
     pub fn start(count: usize) -> Option<Self> {
+        Self::start_with(count, None)
+    }
+
+    /// Starts a cluster whose members take only clients with a certificate.
+    pub fn start_with(count: usize, tls: Option<TlsFiles>) -> Option<Self> {
         let Some(program) = std::env::var_os("ETCD_EXE") else {
             assert!(std::env::var_os("REQUIRE_REAL_ETCD").is_none(), "ETCD_EXE names no etcd");
             eprintln!("skipped: ETCD_EXE names no etcd");
             return None;
         };
-        let addresses = free_addresses(2 * count);
-        let member = |(index, pair): (usize, &[SocketAddr])| Member {
+        let addresses = free_addresses(3 * count);
+        let member = |(index, addresses): (usize, &[SocketAddr])| Member {
             name: format!("m{index}"),
-            client: pair[0],
-            peer: pair[1],
+            client: addresses[0],
+            peer: addresses[1],
+            metrics: addresses[2],
             child: None,
         };
-        let members = addresses.chunks(2).enumerate().map(member).collect();
-        let mut cluster = Self { program: program.into(), directory: tempfile::tempdir().unwrap(), members };
+        let members = addresses.chunks(3).enumerate().map(member).collect();
+        let mut cluster =
+            Self { program: program.into(), directory: tempfile::tempdir().unwrap(), members, tls };
         (0..count).for_each(|member| cluster.begin(member));
         (0..count).for_each(|member| cluster.wait_until_healthy(member));
         Some(cluster)
     }
 
     pub fn endpoints(&self) -> Vec<String> {
-        self.members.iter().map(|member| format!("http://{}", member.client)).collect()
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        self.members.iter().map(|member| format!("{scheme}://{}", member.client)).collect()
     }
 
     pub fn client_address(&self, member: usize) -> SocketAddr {
@@ -63,18 +75,25 @@ impl Cluster {
         let url = |address: SocketAddr| format!("http://{address}");
         let all: Vec<_> =
             self.members.iter().map(|member| format!("{}={}", member.name, url(member.peer))).collect();
+        let clients = self.endpoints().swap_remove(index);
         let member = &mut self.members[index];
         let log = std::fs::File::options()
             .create(true)
             .append(true)
             .open(self.directory.path().join(format!("{}.log", member.name)))
             .unwrap();
-        let child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        if let Some(TlsFiles { certificate, key, peers, .. }) = &self.tls {
+            command.arg("--cert-file").arg(certificate).arg("--key-file").arg(key);
+            command.arg("--client-cert-auth").arg("--trusted-ca-file").arg(peers);
+        }
+        let child = command
             .args(["--name", &member.name])
             .arg("--data-dir")
             .arg(self.directory.path().join(&member.name))
-            .args(["--listen-client-urls", &url(member.client)])
-            .args(["--advertise-client-urls", &url(member.client)])
+            .args(["--listen-client-urls", &clients])
+            .args(["--advertise-client-urls", &clients])
+            .args(["--listen-metrics-urls", &url(member.metrics)])
             .args(["--listen-peer-urls", &url(member.peer)])
             .args(["--initial-advertise-peer-urls", &url(member.peer)])
             .args(["--initial-cluster", &all.join(",")])
@@ -121,7 +140,7 @@ impl Cluster {
     }
 
     pub fn wait_until_healthy(&self, index: usize) {
-        let address = self.members[index].client;
+        let address = self.members[index].metrics;
         let deadline = Instant::now() + Duration::from_secs(60);
         while !is_healthy(address) {
             let log = || {

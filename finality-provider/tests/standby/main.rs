@@ -12,4 +12,5 @@ mod node;
 mod oracle;
 mod over_double;
 mod over_etcd;
+mod over_tls;
 mod proxy;

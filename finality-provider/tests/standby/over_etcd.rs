@@ -21,7 +21,7 @@ const LEASE: Duration = Duration::from_secs(2);
 const DEADLINE: Duration = Duration::from_secs(2);
 
 fn engine(endpoints: &[String]) -> Arc<Etcd> {
-    Arc::new(Etcd::connect(endpoints, DEADLINE).unwrap())
+    Arc::new(Etcd::connect(endpoints, None, DEADLINE).unwrap())
 }
 
 async fn pair(cluster: &Cluster, oracle: &Oracle) -> (Node, Node) {

@@ -9,7 +9,8 @@ mod proto;
 
 use super::engine::{Committed, Engine, EngineError, LeaseId, Txn};
 use async_trait::async_trait;
-use axum::http::uri::PathAndQuery;
+use axum::http::{Uri, uri::PathAndQuery};
+use btc_staking_eots_manager::channel::tls::{TlsConnector, TlsError, TlsFiles};
 use convert::{broken, committed, txn_request};
 use prost::Message;
 use std::{
@@ -24,6 +25,7 @@ use tonic::{
     metadata::MetadataValue,
     transport::{Channel, Endpoint},
 };
+use tower::service_fn;
 
 /// Largest answer.
 const MAX_MESSAGE: usize = 16 * 1024 * 1024;
@@ -51,22 +53,36 @@ pub enum ConnectError {
     /// Not an address.
     #[error("ha.endpoints: {0:?} is no address such as http://10.0.0.1:2379")]
     Address(String, #[source] tonic::transport::Error),
+    /// TLS was asked for and the address is for none, or the other way round.
+    #[error(
+        "ha.endpoints: {0:?} must begin with https:// if there is a table [ha.tls], with http:// if there is none, and hold a port"
+    )]
+    Scheme(String),
+    /// Certificates.
+    #[error("ha.tls: {0}")]
+    Tls(#[source] TlsError),
 }
 
 impl Etcd {
-    /// Takes the members' addresses. Connections are made when they are first needed.
+    /// Takes the members' addresses. Connections are made when they are first needed, with mutual TLS if there are files
+    /// for it: then each member's certificate must be for the host in its address.
     ///
     /// # Errors
     /// [`ConnectError`].
-    pub fn connect(endpoints: &[String], deadline: Duration) -> Result<Self, ConnectError> {
+    pub fn connect(
+        endpoints: &[String],
+        tls: Option<&TlsFiles>,
+        deadline: Duration,
+    ) -> Result<Self, ConnectError> {
         if endpoints.is_empty() {
             return Err(ConnectError::NoMembers);
         }
         let connect = |address: &String| {
-            let endpoint = Endpoint::from_shared(address.clone())
-                .map_err(|error| ConnectError::Address(address.clone(), error))?
-                .connect_timeout(deadline);
-            Ok(Member { address: address.clone(), channel: endpoint.connect_lazy() })
+            let channel = match tls {
+                None => plain(address, deadline)?,
+                Some(files) => secured(address, files, deadline)?,
+            };
+            Ok(Member { address: address.clone(), channel })
         };
         let members = endpoints.iter().map(connect).collect::<Result<_, ConnectError>>()?;
         Ok(Self { members, preferred: AtomicUsize::new(0), deadline })
@@ -96,6 +112,32 @@ impl Etcd {
         }
         Err(last)
     }
+}
+
+fn plain(address: &str, deadline: Duration) -> Result<Channel, ConnectError> {
+    if address.starts_with("https:") {
+        return Err(ConnectError::Scheme(address.to_owned()));
+    }
+    Ok(endpoint(address, deadline)?.connect_lazy())
+}
+
+fn secured(address: &str, files: &TlsFiles, deadline: Duration) -> Result<Channel, ConnectError> {
+    let scheme = || ConnectError::Scheme(address.to_owned());
+    let uri: Uri = address.parse().map_err(|_| scheme())?;
+    let place = uri.authority().filter(|_| uri.scheme_str() == Some("https")).ok_or_else(scheme)?;
+    let host = place.host().trim_start_matches('[').trim_end_matches(']');
+    let name = host.parse().ok().filter(|_| place.port().is_some()).ok_or_else(scheme)?;
+    let identity = files.read().map_err(ConnectError::Tls)?;
+    let connector = TlsConnector::new(place.as_str(), name, identity).map_err(ConnectError::Tls)?;
+    let connect = service_fn(move |_: Uri| connector.clone().connect());
+    // The connector does what https would; the rest is HTTP/2 as ever.
+    Ok(endpoint(&format!("http://{place}"), deadline)?.connect_with_connector_lazy(connect))
+}
+
+fn endpoint(address: &str, deadline: Duration) -> Result<Endpoint, ConnectError> {
+    let endpoint = Endpoint::from_shared(address.to_owned());
+    let endpoint = endpoint.map_err(|error| ConnectError::Address(address.to_owned(), error))?;
+    Ok(endpoint.connect_timeout(deadline))
 }
 
 async fn send<Q, A>(channel: &Channel, path: &'static str, request: Q) -> Result<A, Status>

@@ -29,7 +29,11 @@ pub struct TlsConnector {
 }
 
 impl TlsConnector {
-    pub(crate) fn new(place: &str, TlsName(name): TlsName, identity: Identity) -> Result<Self, TlsError> {
+    /// Connects to a place, a host and a port, where a certificate for this name must be shown.
+    ///
+    /// # Errors
+    /// [`TlsError::Unusable`].
+    pub fn new(place: &str, TlsName(name): TlsName, identity: Identity) -> Result<Self, TlsError> {
         let (config, only) = identity.into_client()?;
         Ok(Self {
             place: Arc::from(place),
@@ -40,7 +44,10 @@ impl TlsConnector {
     }
 
     /// Connects and looks at who answers; nothing was sent before.
-    pub(crate) async fn connect(self) -> io::Result<TokioIo<TlsStream<TcpStream>>> {
+    ///
+    /// # Errors
+    /// Of the connection, the handshake, or a certificate that is not among the fingerprints.
+    pub async fn connect(self) -> io::Result<TokioIo<TlsStream<TcpStream>>> {
         let tcp = TcpStream::connect(&*self.place).await?;
         tcp.set_nodelay(true)?;
         let stream = self.tls.connect(self.name, tcp).await?;

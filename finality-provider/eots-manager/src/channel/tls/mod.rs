@@ -9,8 +9,7 @@ mod connector;
 mod listener;
 mod pins;
 
-pub(crate) use connector::TlsConnector;
-pub use connector::TlsName;
+pub use connector::{TlsConnector, TlsName};
 pub(crate) use listener::TlsListener;
 pub use pins::Fingerprint;
 

@@ -8,8 +8,11 @@ use btc_staking_eots_manager::{
     grpc::client::Client,
     keyfiles::store_key,
     keys::EotsKey,
+    records::Subject,
     service::proto::{SignEotsRequest, UnlockKeyRequest},
+    signer::{Remote, Signer, SignerError},
 };
+use btc_staking_protocol::{finality::vote::VoteMessage, height::PosHeight};
 use served::{CHAIN, PASSPHRASE, SECRET_KEY, vote};
 use std::{
     fs,
@@ -134,4 +137,46 @@ fn a_start_without_a_readable_secret_or_beyond_loopback_is_refused() {
             assert_eq!(ended.status.code(), Some(2), "{address} {secret}: {said}");
         }
     }
+}
+
+/// The records' file may not grow past its limit, as on a full disk: the signer ends, whoever asked it goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_cannot_be_made_durable_ends_the_signer_and_not_its_caller() {
+    let program = Program::new("");
+    assert!(program.run(&["init"]).status.success());
+    let key = EotsKey::from_secret_bytes(&SECRET_KEY).unwrap().public_key();
+    let new = ["init", "--key", &key.to_string(), "--chain", std::str::from_utf8(CHAIN).unwrap()];
+    assert!(program.run(&new).status.success());
+
+    let serve = program.command(&["serve"]);
+    let mut limited = Command::new("sh");
+    // Without the trap the system would kill the process instead of failing the write.
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\""]);
+    limited.arg(serve.get_program()).args(serve.get_args());
+    let mut serving = Serving(limited.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !program.run(&["ping"]).status.success() {
+        assert!(Instant::now() < deadline, "the signer does not answer");
+    }
+    let client = Client::unix(&program.socket()).unwrap();
+    let unlock = UnlockKeyRequest { uid: key.to_bytes().to_vec(), passphrase: PASSPHRASE.to_owned() };
+    client.unlock_key(&unlock).await.unwrap();
+    let remote = Remote::new(client);
+    let chain_id = std::str::from_utf8(CHAIN).unwrap().parse().unwrap();
+    let subject = Subject { finality_provider: key, chain_id };
+    let range = remote.sign_commitment(&subject, PosHeight::new(1), 2_000).await.unwrap().content();
+    let vote = |height| VoteMessage { height: PosHeight::new(height), app_hash: [1; 32] };
+    let signed = remote.vote_batch(&subject, vec![vote(1)], range).await.unwrap();
+    assert!(signed[0].result.is_ok());
+    let full = remote.vote_batch(&subject, (2..=2_000).map(vote).collect(), range).await;
+    assert!(matches!(full, Err(SignerError::Unreachable(_))), "{full:?}");
+    let status = loop {
+        if let Some(status) = serving.0.try_wait().unwrap() {
+            break status;
+        }
+        assert!(Instant::now() < deadline, "the signer goes on");
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(status.code(), Some(1));
+    assert!(matches!(remote.history(&subject).await, Err(SignerError::Unreachable(_))));
 }

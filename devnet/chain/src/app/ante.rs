@@ -227,7 +227,8 @@ fn set_public_key(
         return Err(sdk::INVALID_PUBKEY
             .because(format!("pubKey does not match signer address {address} with signer index: {index}")));
     }
-    if account.public_key.is_empty() && !simulated {
+    // In a simulation too: what it costs is part of the answer.
+    if account.public_key.is_empty() {
         account.public_key.clone_from(public_key);
         ACCOUNTS.put(ctx.state, &key, &account)?;
     }

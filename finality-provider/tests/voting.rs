@@ -237,6 +237,8 @@ async fn every_block_with_power_is_voted_on_once_with_a_vote_that_verifies() {
     ] {
         assert!(rendered.contains(&line), "{line} is not in\n{rendered}");
     }
+    let latency = rendered.lines().find(|line| line.starts_with("fp_vote_latency_seconds_count")).unwrap();
+    assert!(!latency.ends_with(" 0"), "{latency}");
     running.end().await;
     let commitments = chain.update(|state| state.commitments[&key()].clone());
     let mut heights = BTreeMap::new();

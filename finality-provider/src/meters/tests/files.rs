@@ -1,6 +1,8 @@
 //! The files operators load, `docs/ops`: everything they name is there, and everything that is there is told of.
 
 use super::*;
+use btc_staking_eots_manager::{keys::EotsKey, manager::EotsManager, records::SignRecords};
+use btc_staking_protocol::finality::vote::VoteMessage;
 use std::{collections::BTreeSet, process::Command};
 use yaml_rust2::{Yaml, YamlLoader};
 
@@ -69,9 +71,28 @@ fn metrics_of(expression: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Every name a scrape of a daemon has.
+/// A scrape of a signer that was asked for two votes at one height.
+fn signer() -> String {
+    let (directory, metrics) = (tempfile::tempdir().unwrap(), Metrics::new("eots"));
+    SignRecords::create(directory.path()).unwrap();
+    let records = SignRecords::open(directory.path()).unwrap();
+    let key = EotsKey::from_secret_bytes(&[9; 32]).unwrap();
+    let subject = Subject { finality_provider: key.public_key(), ..subject() };
+    records.declare_new(&subject).unwrap();
+    let meters = btc_staking_eots_manager::manager::Meters::register(&metrics).unwrap();
+    let manager = EotsManager::new(records, [key]).metered(meters);
+    let vote = |app_hash| VoteMessage { height: PosHeight::new(5), app_hash };
+    manager.sign_vote(&subject, vote([1; 32])).unwrap();
+    assert!(manager.sign_vote(&subject, vote([2; 32])).is_err());
+    metrics.render().unwrap()
+}
+
+/// Every name a scrape of a daemon or a signer has.
 fn registry() -> BTreeSet<String> {
-    rig().series().into_keys().map(|series| series.split('{').next().unwrap().to_owned()).collect()
+    let of_daemon = rig().metrics.render().unwrap();
+    let of_signer = signer();
+    let lines = of_daemon.lines().chain(of_signer.lines()).filter(|line| !line.starts_with('#'));
+    lines.map(|line| line.split(['{', ' ']).next().unwrap().to_owned()).collect()
 }
 
 fn dashboard() -> serde_json::Value {
@@ -120,9 +141,8 @@ fn every_alert_has_a_section_in_the_runbook_and_a_case_that_fires_it() {
         assert_eq!(*runbook, format!("docs/runbook.md#{}", name.to_lowercase()));
         assert!(fires(name), "no case of alerts_test.yml fires {name}");
     }
-    let sections = RUNBOOK.lines().filter_map(|line| line.strip_prefix("### FinalityProvider"));
-    for section in sections {
-        let name = format!("FinalityProvider{section}");
+    let sections = RUNBOOK.lines().filter_map(|line| line.strip_prefix("### "));
+    for name in sections.filter(|name| name.starts_with("FinalityProvider") || name.starts_with("Signer")) {
         assert!(alerts.iter().any(|alert| alert.name == name), "no rule has the runbook's section {name}");
     }
 }

@@ -179,7 +179,7 @@ fn a_provider_is_registered_once_with_a_proof_that_verifies() {
     registration.possession.verify(key().x_only(), &sent[0].account).unwrap();
     assert_eq!(registration.commission.rate, "0.07".parse().unwrap());
     operator.chain.update(|state| state.finality_providers.get_mut(&key()).unwrap().jailed = true);
-    operator.done(&["unjail", "--key", KEY]);
+    operator.done(&["ufp", KEY]);
     assert!(!operator.chain.update(|state| state.finality_providers[&key()].jailed));
     assert_eq!(operator.run(&["unjail", "--key", &KEY.replace("84bf", "84be")]), Exit::Usage.into());
 }
@@ -189,6 +189,14 @@ fn what_cannot_be_done_ends_with_its_code() {
     let directory = tempfile::tempdir().unwrap();
     let operator = Operator::new(directory.path(), anywhere());
     assert_eq!(operator.run(&["no-such-command"]), Exit::Usage.into());
+    for unsafe_one in [
+        ["unsafe-afs", KEY, "7", "--check-double-sign=false"],
+        ["unsafe-cpr", KEY, "900", "--home=x"],
+        ["bkp", "--db-path", "x", "--backup-dir=y"],
+    ] {
+        assert_eq!(operator.run(&unsafe_one), Exit::Refused.into(), "{unsafe_one:?}");
+    }
+    operator.done(&["rrp", KEY, "--start-height", "1"]);
     assert_eq!(operator.run(&["status"]), Exit::Unreachable.into());
     assert_eq!(operator.run(&["register", "--moniker", "no keys yet"]), Exit::Usage.into());
     operator.done(&["init"]);

@@ -28,8 +28,24 @@ use std::{fmt::Display, sync::Arc};
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Chosen {
     /// Public key of the finality provider; may be left out if only one is configured.
-    #[arg(long)]
+    #[arg(long, alias = "eots-pk")]
     key: Option<FinalityProviderPublicKey>,
+}
+
+/// A provider named as here or, without `--key`, as the Go daemon's commands do.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Named {
+    #[command(flatten)]
+    chosen: Chosen,
+    #[arg(hide = true, conflicts_with = "key")]
+    pk: Option<FinalityProviderPublicKey>,
+}
+
+impl Named {
+    /// The provider that is meant.
+    pub fn key(self) -> Chosen {
+        Chosen { key: self.chosen.key.or(self.pk) }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -65,7 +81,7 @@ pub struct Register {
 #[derive(Debug, Args)]
 pub struct Change {
     #[command(flatten)]
-    pub chosen: Chosen,
+    pub named: Named,
     /// Name.
     #[arg(long)]
     moniker: Option<String>,
@@ -127,7 +143,7 @@ impl From<Register> for Action {
 
 impl From<Change> for Action {
     fn from(change: Change) -> Self {
-        let Change { chosen: _, moniker, identity, website, security_contact, details, commission_rate } =
+        let Change { named: _, moniker, identity, website, security_contact, details, commission_rate } =
             change;
         Self::Edit(Edit { moniker, identity, website, security_contact, details, commission_rate })
     }

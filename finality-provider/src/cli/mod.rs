@@ -20,6 +20,7 @@ mod eots;
 mod errands;
 mod ha;
 mod keys;
+mod legacy;
 mod signer;
 mod start;
 
@@ -111,18 +112,24 @@ enum Command {
         command: ha::HaCommand,
     },
     /// Register a finality provider on the chain; does nothing if it is registered already.
+    #[command(aliases = ["create-finality-provider", "cfp"])]
     Register(errands::Register),
     /// Change a finality provider's description or commission; what is left out stays.
+    #[command(aliases = ["edit-finality-provider", "efp"])]
     Edit(errands::Change),
     /// Show what can be withdrawn, and what the paying account holds.
+    #[command(aliases = ["reward-gauges"])]
     Rewards(errands::Chosen),
     /// Withdraw rewards to the account's withdraw address.
+    #[command(aliases = ["withdraw-reward"])]
     WithdrawRewards(errands::Withdrawal),
     /// Say to which account rewards go from now on.
+    #[command(aliases = ["set-withdraw-addr"])]
     SetWithdrawAddress(errands::WithdrawTo),
     /// Vote until SIGTERM.
     Start,
     /// Ask a running daemon what each provider is doing and, if it is not voting, why.
+    #[command(aliases = ["list-finality-providers", "ls", "finality-provider-info", "fpi"])]
     Status,
     /// Look at everything a provider depends on, and say how to mend what is wrong. Works beside a running daemon and
     /// without one, and changes nothing.
@@ -134,7 +141,10 @@ enum Command {
         i_stopped_the_other_signer: bool,
     },
     /// End a jailing, once the jail time is over. The account must be the one that registered.
-    Unjail(errands::Chosen),
+    #[command(aliases = ["unjail-finality-provider", "ufp"])]
+    Unjail(errands::Named),
+    #[command(flatten)]
+    Legacy(legacy::Legacy),
 }
 
 /// Runs the program with its arguments (the first is its name); `connector` brings the chain's adapter.
@@ -148,6 +158,9 @@ fn run(cli: Cli, output: Output, connector: Arc<dyn Connector>) -> Result<(), Fa
         print!("{SAMPLE}");
         return Ok(());
     }
+    if let Command::Legacy(command) = &cli.command {
+        return legacy::run(command, output);
+    }
     let mut config = load(&cli.config, &cli.overrides)?;
     if let Some(chain) = &cli.chain {
         config.choose_chain(chain).fail_with(Exit::Usage)?;
@@ -157,18 +170,18 @@ fn run(cli: Cli, output: Output, connector: Arc<dyn Connector>) -> Result<(), Fa
         block_on(errands::run(chosen, action, &config, &cli.passphrase, output, &*connector))
     };
     match cli.command {
-        Command::Config => Ok(()),
+        Command::Config | Command::Legacy(_) => Ok(()),
         Command::Init(_) | Command::Eots { .. } if config.signer.is_some() => Err(elsewhere()),
         Command::Init(new) => init(&new, &config, output),
         Command::Keys { command } => keys::run(command, &config, &cli.passphrase, output, &*connector),
         Command::Eots { command } => eots::run(&command, &config, &cli.passphrase, output),
         Command::Ha { command } => block_on(ha::run(command, &config, output)),
         Command::Register(register) => errand(register.chosen, register.into()),
-        Command::Edit(change) => errand(change.chosen, change.into()),
+        Command::Edit(change) => errand(change.named.key(), change.into()),
         Command::Rewards(chosen) => errand(chosen, Action::Rewards),
         Command::WithdrawRewards(withdrawal) => errand(withdrawal.chosen, withdrawal.into()),
         Command::SetWithdrawAddress(to) => errand(to.chosen, Action::SetWithdrawAddress(to.address)),
-        Command::Unjail(chosen) => errand(chosen, Action::Unjail),
+        Command::Unjail(named) => errand(named.key(), Action::Unjail),
         Command::Resume { i_stopped_the_other_signer: _ } => block_on(errands::resume(&config, output)),
         Command::Status => block_on(status(&config, output)),
         Command::Doctor(examination) => block_on(doctor::examine(

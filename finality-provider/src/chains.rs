@@ -5,11 +5,12 @@
 //! the chain for all and two of each provider.
 
 use crate::{
-    config::ChainPlan,
+    config::{ChainPlan, UnjailPolicy},
+    control::{Place, Prover},
     machine::reason::Reason,
     meters::Meters,
     records::Records,
-    service::{Brake, ChainWatch, Guard, Provider, run_planner, run_voter, run_watch},
+    service::{Brake, ChainWatch, Guard, Provider, Warden, run_planner, run_unjailer, run_voter, run_watch},
     status::{
         Board,
         survey::{self, Survey, run_survey},
@@ -29,9 +30,12 @@ use btc_staking_pos_chain::{
     ports::{ChainError, ErrorKind, PosChain, Submitter},
 };
 use btc_staking_protocol::keys::{AccountAddress, FinalityProviderPublicKey};
-use std::{collections::BTreeMap, future::Future, sync::Arc};
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 use thiserror::Error;
 use tokio::sync::watch;
+
+/// Shortest time between two looks whether a provider is jailed.
+const LOOK_FOR_JAIL: Duration = Duration::from_millis(500);
 
 /// What all chains of a process share. Cheap to clone.
 #[derive(Clone)]
@@ -178,6 +182,19 @@ impl ChainSeat {
             supervisor.spawn(&format!("commit.{id}.{key}"), move |stop| {
                 seat.when_linked(provider, stop, run_planner)
             });
+            match self.plan.unjail.policy {
+                UnjailPolicy::Manual => {}
+                UnjailPolicy::Automatic => {
+                    let seat = Arc::clone(self);
+                    supervisor.spawn(&format!("unjail.{id}.{key}"), move |stop| {
+                        let warden = {
+                            let seat = Arc::clone(&seat);
+                            move |link: &Link| Some(Arc::new(seat.warden(key, link)))
+                        };
+                        seat.when_linked(warden, stop, run_unjailer)
+                    });
+                }
+            }
         }
     }
 
@@ -199,6 +216,32 @@ impl ChainSeat {
     /// The connection, once there is one.
     pub fn link(&self) -> Option<Arc<Link>> {
         self.link.borrow().clone()
+    }
+
+    /// Where errands about a provider are done, over a connection.
+    pub fn place(&self, key: FinalityProviderPublicKey, link: &Link) -> Place {
+        Place {
+            subject: Subject { finality_provider: key, chain_id: self.plan.id.clone() },
+            chain: Arc::clone(&link.chain),
+            submitter: Arc::clone(&link.submitter),
+            registrar: link.registrar.clone(),
+            prover: Prover::Signer(Arc::clone(&self.shared.signer)),
+            denom: self.plan.endpoint.fee_denom.clone(),
+            patience: self.plan.settings.submit_timeout,
+        }
+    }
+
+    fn warden(&self, key: FinalityProviderPublicKey, link: &Link) -> Warden {
+        let shared = self.shared.clone();
+        Warden {
+            place: self.place(key, link),
+            max_per_day: self.plan.unjail.max_per_day,
+            interval: self.plan.settings.poll_interval.max(LOOK_FOR_JAIL),
+            records: shared.records,
+            brake: shared.brake,
+            board: shared.board,
+            clock: shared.clock,
+        }
     }
 
     fn subjects(&self) -> impl Iterator<Item = Subject> {

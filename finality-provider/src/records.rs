@@ -28,6 +28,7 @@ pub struct Records {
     announcements: Table<Whom, Announcement>,
     commitments: Table<Whom, u64>,
     other_signer: Table<(), OtherSigner>,
+    unjailings: Table<Whom, Vec<u64>>,
     sightings: Table<(), Sighting>,
 }
 
@@ -58,6 +59,7 @@ impl Records {
             announcements: store.table("announcements").map_err(OpenError::Create)?,
             commitments: store.table("last_commitments").map_err(OpenError::Create)?,
             other_signer: store.table("other_signer").map_err(OpenError::Create)?,
+            unjailings: store.table("unjailings").map_err(OpenError::Create)?,
             sightings: store.table("standby_sightings").map_err(OpenError::Create)?,
             store,
         })
@@ -141,6 +143,22 @@ impl Records {
     pub fn last_announcement(&self, subject: &Subject) -> Result<Option<Range>, StoreError> {
         let announcement = self.announcements.get(&whom(subject))?;
         Ok(announcement.map(|Announcement { start, count }| Range { start, count }))
+    }
+
+    /// Records when a provider was unjailed without its operator, in seconds since 1970, durable on return.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn record_unjailings(&self, subject: &Subject, at: &[u64]) -> Result<(), StoreError> {
+        self.store.commit(|batch| batch.put(&self.unjailings, &whom(subject), &at.to_vec()))
+    }
+
+    /// When a provider was unjailed without its operator of late.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn unjailings(&self, subject: &Subject) -> Result<Vec<u64>, StoreError> {
+        Ok(self.unjailings.get(&whom(subject))?.unwrap_or_default())
     }
 
     /// Records that another signer was seen, durable on return.

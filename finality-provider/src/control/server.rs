@@ -1,6 +1,6 @@
 //! The daemon's end of the control socket.
 
-use super::{Answer, CannotDo, Errand, Place, Prover, Resumed, errand::choose_key, socket_path};
+use super::{Answer, CannotDo, Errand, Resumed, errand::choose_key, socket_path};
 use crate::{
     chains::{ChainSeat, Shared},
     status::Report,
@@ -16,10 +16,7 @@ use btc_staking_daemon::{
     cli::{Exit, Failure},
     tasks::{Stop, Supervisor, TaskError},
 };
-use btc_staking_eots_manager::{
-    channel::{DoorError, unix::OwnersSocket},
-    records::Subject,
-};
+use btc_staking_eots_manager::channel::{DoorError, unix::OwnersSocket};
 use std::{path::Path, sync::Arc};
 
 /// What the socket acts on.
@@ -60,18 +57,8 @@ impl Control {
     async fn errand(&self, errand: Errand) -> Result<Answer, CannotDo> {
         let seat = self.seat(errand.chain.as_deref())?;
         let key = choose_key(errand.key, seat.keys())?;
-        let chain_id = seat.plan().id.clone();
-        let link = seat.link().ok_or_else(|| CannotDo::NotConnected(chain_id.to_string()))?;
-        let place = Place {
-            subject: Subject { finality_provider: key, chain_id },
-            chain: Arc::clone(&link.chain),
-            submitter: Arc::clone(&link.submitter),
-            registrar: link.registrar.clone(),
-            prover: Prover::Signer(Arc::clone(&self.shared.signer)),
-            denom: seat.plan().endpoint.fee_denom.clone(),
-            patience: seat.plan().settings.submit_timeout,
-        };
-        place.perform(errand.action).await
+        let link = seat.link().ok_or_else(|| CannotDo::NotConnected(seat.plan().id.to_string()))?;
+        seat.place(key, &link).perform(errand.action).await
     }
 
     fn seat(&self, asked: Option<&str>) -> Result<&ChainSeat, CannotDo> {

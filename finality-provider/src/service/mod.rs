@@ -21,6 +21,7 @@ mod commit;
 mod guard;
 mod heights;
 mod own;
+mod unjail;
 mod vote;
 mod watch;
 
@@ -28,6 +29,7 @@ pub use brake::Brake;
 pub use commit::run_planner;
 pub use guard::{Finding, ForeignVote, Guard};
 pub use heights::Heights;
+pub use unjail::{Warden, run_unjailer};
 pub use vote::run_voter;
 pub use watch::{ChainView, ChainWatch, Look, Pace, run_watch};
 

@@ -88,6 +88,9 @@ pub struct ProviderStatus {
     pub commitment_lag_epochs: Option<u64>,
     /// What the chain counts of its presence.
     pub presence: Option<Presence>,
+    /// Why a jailing is not ended now, if it is to be ended without the operator.
+    #[serde(default)]
+    pub unjailing: Option<String>,
 }
 
 /// How the chain regards a provider, numbered as the Go daemon numbers it.
@@ -240,6 +243,7 @@ impl ProviderStatus {
             usable_until: None,
             commitment_lag_epochs: None,
             presence: None,
+            unjailing: None,
         }
     }
 
@@ -307,6 +311,11 @@ impl Board {
             status.reason_code = Some(reason.code().to_owned());
             status.reason = Some(reason.to_string());
         });
+    }
+
+    /// Shows why a jailing is not ended now by itself; `None` when there is nothing to tell.
+    pub fn show_unjailing(&self, subject: &Subject, hold: Option<String>) {
+        self.update(subject, |status| status.unjailing = hold);
     }
 
     /// Shows what a planner is doing.

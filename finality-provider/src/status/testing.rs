@@ -29,6 +29,7 @@ pub(crate) fn provider() -> ProviderStatus {
         usable_until: h(1_280_000),
         commitment_lag_epochs: Some(2),
         presence: Some(Presence { window: 10_000, missed: 12, allowed: 5_000, jailed_until: None }),
+        unjailing: None,
         ..ProviderStatus::starting(&subject())
     }
 }

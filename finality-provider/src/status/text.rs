@@ -38,6 +38,9 @@ fn write_provider(f: &mut fmt::Formatter<'_>, report: &Report, provider: &Provid
         None => line(f, "voting", "yes")?,
         Some(reason) => line(f, "voting", &format!("NO: {reason}"))?,
     }
+    if let Some(hold) = &provider.unjailing {
+        line(f, "jail", hold)?;
+    }
     line(f, "last vote", &last_vote(report, provider))?;
     let waiting = match provider.queued_heights {
         0 => "nothing waiting".to_owned(),

@@ -3,6 +3,7 @@
 
 mod served;
 
+use btc_staking_daemon::entropy::{Entropy, SeededEntropy};
 use btc_staking_eots_manager::{
     grpc::client::Client,
     keys::EotsKey,
@@ -23,7 +24,11 @@ use btc_staking_protocol::{
     keys::{AccountAddress, FinalityProviderPublicKey},
 };
 use prost::Message;
-use served::{CHAIN, SECRET, header_client, v2_client};
+use served::{
+    CHAIN, SECRET, header_client,
+    papers::{self, Authority, Papers},
+    v2_client,
+};
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -71,6 +76,13 @@ async fn each_way(check: impl AsyncFn(&dyn Signer, Subject)) {
     check(&Remote::new(server.unix()), subject(&server)).await;
     let mut server = served::Signer::new(true);
     check(&Remote::new(v2_client(server.mac_v2().await, SECRET)), subject(&server)).await;
+    let (papers, authority) = (Papers::new(), Authority::new());
+    let peers = papers.peers("authority", &authority);
+    let mut server = served::Signer::new(true);
+    let address =
+        papers::serve(&mut server, &papers.certificate("signer", Some(&authority), &peers, 10)).await;
+    let remote = papers::client(address, &papers.certificate("daemon", Some(&authority), &peers, 10));
+    check(&Remote::new(remote), subject(&server)).await;
 }
 
 async fn committed(signer: &dyn Signer, subject: &Subject, start: u64, count: u64) -> CommittedRandomness {
@@ -325,4 +337,34 @@ async fn many_askers_at_a_time_get_one_vote_for_a_height() {
         }
     }
     assert_eq!(votes, 1);
+}
+
+/// Not a message, a message of another method, a message cut short: each gets a status, and nothing is recorded.
+#[tokio::test]
+async fn noise_is_answered_with_a_status_and_leaves_no_trace() {
+    let mut server = served::Signer::new(true);
+    let subject = subject(&server);
+    let client = server.unix();
+    let whole = VoteBatchRequest {
+        subject: Some((&subject).into()),
+        range: Some(proto::Range { start_height: 1, count: 4, root: vec![7; 32] }),
+        votes: vec![(&message(1, 1)).into()],
+    }
+    .encode_to_vec();
+    let entropy = SeededEntropy::new(11);
+    for round in 0..300 {
+        let mut body = vec![0; usize::try_from(entropy.next_u64().unwrap() % 120).unwrap()];
+        entropy.fill(&mut body).unwrap();
+        if round % 2 == 0 {
+            body = whole[..whole.len() * round / 300].to_vec();
+        }
+        for method in Method::ALL {
+            // Whatever it is taken for: votes are signed only under a commitment of this key.
+            if let Err(status) = client.call(method, body.clone()).await {
+                assert_ne!(status.code(), tonic::Code::Unavailable, "{method:?} {body:02x?}");
+            }
+        }
+    }
+    let untouched = History { initialised: true, ..History::default() };
+    assert_eq!(Local::new(server.manager()).history(&subject).await.unwrap(), untouched);
 }

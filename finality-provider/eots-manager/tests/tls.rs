@@ -9,8 +9,8 @@ use btc_staking_daemon::{
 };
 use btc_staking_eots_manager::{
     channel::{
-        Door, DoorError,
-        mac::{MacGate, SESSION_HEADER, Session},
+        DoorError,
+        mac::SESSION_HEADER,
         tls::{Fingerprint, TlsError, TlsFiles},
     },
     cli::config::{NoAuthentication, Scheme, Tcp},
@@ -21,97 +21,19 @@ use btc_staking_eots_manager::{
     },
     signer::{Remote, Signer, SignerAddress, SignerError},
 };
-use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
-use served::{CHAIN, PASSPHRASE, SECRET, secret, vote};
-use std::{
-    fs,
-    net::SocketAddr,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
+use served::{
+    CHAIN, PASSPHRASE, SECRET,
+    papers::{Authority, Papers, client, serve},
+    secret, vote,
 };
-use tempfile::TempDir;
-use time::OffsetDateTime;
+use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt, sync::Arc, time::Duration};
 use tonic::Code;
-
-const DAY: time::Duration = time::Duration::DAY;
-
-struct Authority {
-    certificate: rcgen::Certificate,
-    key: KeyPair,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        let key = KeyPair::generate().unwrap();
-        Self { certificate: params.self_signed(&key).unwrap(), key }
-    }
-}
-
-/// A folder with certificates.
-struct Papers(TempDir);
-
-impl Papers {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.0.path().join(name);
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        path
-    }
-
-    fn peers(&self, name: &str, authority: &Authority) -> PathBuf {
-        self.write(name, &authority.certificate.pem())
-    }
-
-    /// A certificate for a name or purpose that ends so many days from now.
-    fn certificate(&self, name: &str, by: Option<&Authority>, peers: &Path, days: i64) -> TlsFiles {
-        let mut params =
-            CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
-        params.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        params.not_before = OffsetDateTime::now_utc() - DAY * 10;
-        params.not_after = OffsetDateTime::now_utc() + DAY * i32::try_from(days).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let certificate = match by {
-            Some(authority) => params.signed_by(&key, &authority.certificate, &authority.key),
-            None => params.self_signed(&key),
-        };
-        let certificate = certificate.unwrap();
-        TlsFiles {
-            certificate: self.write(&format!("{name}.crt"), &certificate.pem()),
-            key: self.write(&format!("{name}.key"), &key.serialize_pem()),
-            peers: peers.to_owned(),
-            fingerprints: Vec::new(),
-        }
-    }
-}
 
 fn fingerprint(files: &TlsFiles) -> Fingerprint {
     let text = fs::read(&files.certificate).unwrap();
     let der = rustls::pki_types::pem::PemObject::from_pem_slice(&text);
     let der: rustls::pki_types::CertificateDer<'_> = der.unwrap();
     Fingerprint::of(&der)
-}
-
-async fn serve(server: &mut served::Signer, files: &TlsFiles) -> SocketAddr {
-    let gate = MacGate::new(secret(), Session::draw(&OsEntropy).unwrap());
-    let door = Door::tls("127.0.0.1:0".parse().unwrap(), files.read().unwrap(), gate).await.unwrap();
-    let address = door.place().unwrap().parse().unwrap();
-    server.serve(door);
-    address
-}
-
-fn client(address: SocketAddr, files: &TlsFiles) -> Client {
-    let (name, clock) = ("localhost".parse().unwrap(), Arc::new(SystemClock::new()));
-    Client::tls(&address.to_string(), name, files.read().unwrap(), secret(), clock).unwrap()
 }
 
 /// Every answer of the signer names its session; what failed on the way does not.

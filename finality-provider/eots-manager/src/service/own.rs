@@ -142,7 +142,7 @@ impl Service {
 
     fn raise_watermark(&self, request: &proto::RaiseWatermarkRequest) -> Result<Vec<u8>, Refusal> {
         let subject = subject(request.subject.as_ref())?;
-        let height = PosHeight::new(request.height);
+        let height = request.height.map(PosHeight::new).ok_or(Malformed::Missing("the height"))?;
         signer::raise_watermark(self.manager(), &subject, height).map_err(with_evidence)?;
         Ok(proto::Empty {}.encode_to_vec())
     }

@@ -60,9 +60,9 @@ pub struct RaiseWatermarkRequest {
     /// Of whom.
     #[prost(message, optional, tag = "1")]
     pub subject: Option<Subject>,
-    /// At or below it nothing new is signed.
-    #[prost(uint64, tag = "2")]
-    pub height: u64,
+    /// At or below it nothing new is signed. Never left out: it cannot be taken back.
+    #[prost(uint64, optional, tag = "2")]
+    pub height: Option<u64>,
 }
 
 /// Tells what another instance with the same key signed or may have signed.

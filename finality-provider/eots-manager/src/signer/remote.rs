@@ -99,7 +99,8 @@ impl Signer for Remote {
     }
 
     async fn raise_watermark(&self, subject: &Subject, height: PosHeight) -> Result<(), SignerError> {
-        let request = proto::RaiseWatermarkRequest { subject: Some(subject.into()), height: height.to_u64() };
+        let request =
+            proto::RaiseWatermarkRequest { subject: Some(subject.into()), height: Some(height.to_u64()) };
         let _: proto::Empty = self.ask(OwnMethod::RaiseWatermark, QUICK, &request).await?;
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! A signer with two keys, served in this process.
 #![allow(dead_code)] // each test uses its part
 
+pub mod papers;
+
 use btc_staking_daemon::{
     clock::SystemClock,
     entropy::{OsEntropy, SeededEntropy},

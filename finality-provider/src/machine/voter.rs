@@ -258,8 +258,10 @@ impl Voter {
         let Some(activated) = observation.activated else { return };
         let first = observation.first_height(activated);
         if !self.queue.is_started() || std::mem::take(&mut self.stood_by) {
-            let before = observation.standing.map(|standing| standing.highest_voted);
-            self.voted_before = self.voted_before.max(before.unwrap_or(self.voted_before));
+            let voted = observation.standing.map(|standing| standing.highest_voted);
+            let voted = voted.filter(|height| height.to_u64() > 0);
+            self.last_voted = self.last_voted.max(voted);
+            self.voted_before = self.voted_before.max(voted.unwrap_or(self.voted_before));
             self.queue.skip_to(first);
         } else if was_jailed {
             // Of the time in jail only what is not final yet can still be of use.
@@ -343,6 +345,7 @@ impl Voter {
         let answers = before.saturating_add(u32::from(far_below));
         if entry.final_when_asked > Some(height) || answers >= TABLE_ANSWERS {
             self.queue.remove(height);
+            self.last_powerless = self.last_powerless.max(Some(height));
         } else {
             entry.put_off(State::NoTable(answers));
         }

@@ -1,7 +1,10 @@
 //! The task that commits randomness ahead.
 
-use super::{NoAnswer, Provider, retry_policy, store_failed, unless_fatal, watch::within};
-use crate::machine::planner::{Action, Delays, Ending, Event, Observation, Planner, Range};
+use super::{
+    NoAnswer, Provider, retry_policy, store_failed, unless_fatal,
+    watch::{ChainView, within},
+};
+use crate::machine::planner::{Action, Delays, Ending, Event, Observation, Outlook, Planner, Range};
 use btc_staking_daemon::{
     backoff::Backoff,
     tasks::{Stop, TaskError},
@@ -23,9 +26,10 @@ pub async fn run_planner(provider: Arc<Provider>, mut stop: Stop) -> Result<(), 
         provider.board.note_randomness(&provider.subject, at);
     }
     let mut planner = Planner::new(provider.settings.plan, announced);
+    let mut seen = Seen::default();
     let mut backoff = Backoff::new(retry_policy(&provider.settings));
     while !stop.is_stopping() {
-        let wait = match run_round(&provider, &mut planner).await? {
+        let wait = match run_round(&provider, &mut planner, &mut seen).await? {
             Round::Quiet => {
                 backoff.reset();
                 provider.settings.poll_interval
@@ -45,19 +49,43 @@ enum Round {
     Failed,
 }
 
-async fn run_round(provider: &Arc<Provider>, planner: &mut Planner) -> Result<Round, TaskError> {
+/// What was seen before.
+#[derive(Default)]
+struct Seen {
+    /// The state of the chain in which there was nothing more to do.
+    quiet: Option<u64>,
+    /// Whether it was said that randomness runs short.
+    short: bool,
+}
+
+async fn run_round(
+    provider: &Arc<Provider>,
+    planner: &mut Planner,
+    seen: &mut Seen,
+) -> Result<Round, TaskError> {
     if provider.guard.stopped_by().is_some() {
         return Ok(Round::Quiet);
     }
     // A node that does not answer is shown by the voter, which asks more often.
-    let Ok(observation) = observe(provider).await else { return Ok(Round::Failed) };
+    let view = match provider.watch.latest().view {
+        Some(Ok(view)) => view,
+        Some(Err(_)) => return Ok(Round::Failed),
+        None => return Ok(Round::Quiet),
+    };
+    // The chain only changes with a block.
+    if seen.quiet == Some(view.state) {
+        return Ok(Round::Quiet);
+    }
+    let Ok(observation) = observe(provider, view).await else { return Ok(Round::Failed) };
     let Some(observation) = observation else { return Ok(Round::Quiet) };
     let key = &provider.subject.finality_provider;
     if !provider.guard.may_sign() {
         return Ok(Round::Quiet);
     }
     let mut round = Round::Quiet;
-    for Action::Announce(range) in planner.on_event(Event::Observed(observation)) {
+    let actions = planner.on_event(Event::Observed(observation));
+    seen.quiet = actions.is_empty().then_some(view.state);
+    for Action::Announce(range) in actions {
         let ending = announce(provider, range).await?;
         if ending != Ending::Accepted {
             provider.meters.commitment_failed();
@@ -66,15 +94,39 @@ async fn run_round(provider: &Arc<Provider>, planner: &mut Planner) -> Result<Ro
         }
         planner.on_event(Event::Ended(range, ending));
     }
+    seen.tell(provider, planner);
     Ok(round)
 }
 
+impl Seen {
+    /// Says once that randomness runs short, and once that it does not any more.
+    fn tell(&mut self, provider: &Provider, planner: &Planner) {
+        let key = &provider.subject.finality_provider;
+        let was_short = self.short;
+        match planner.outlook() {
+            Outlook::Unknown => {}
+            Outlook::Ample => {
+                self.short = false;
+                if was_short {
+                    tracing::info!(finality_provider = %key, "enough randomness is committed again");
+                }
+            }
+            Outlook::Short { runway, needed } => {
+                self.short = true;
+                if !was_short {
+                    tracing::error!(
+                        finality_provider = %key, runway, needed,
+                        "less randomness is committed than a commitment takes to become usable: there may be blocks without \
+                         a vote"
+                    );
+                }
+            }
+        }
+    }
+}
+
 /// How the chain looks; `None` while nothing can be committed to: not registered, or slashed.
-async fn observe(provider: &Provider) -> Result<Option<Observation>, ChainError> {
-    let view = match provider.watch.latest().view {
-        Some(view) => view?,
-        None => return Ok(None),
-    };
+async fn observe(provider: &Provider, view: ChainView) -> Result<Option<Observation>, ChainError> {
     let (chain, key) = (provider.watch.chain(), &provider.subject.finality_provider);
     let limit = provider.settings.request_timeout;
     let (record, commitments) = tokio::try_join!(

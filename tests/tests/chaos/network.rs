@@ -4,6 +4,7 @@ use super::proxy::{Conduct, Proxy};
 use async_trait::async_trait;
 use btc_staking_babylon::{
     connector::BabylonConnector,
+    proto::{TxBody, TxRaw, finality::MsgAddFinalitySig},
     reader::BabylonReader,
     rpc::HttpRpc,
     sender::{BabylonSender, SenderConfig},
@@ -38,14 +39,17 @@ use btc_staking_finality_provider::{
 use btc_staking_pos_chain::{
     Outbox,
     connect::{AccountSecret, ChainEndpoint, Connector},
-    ports::{PosChain, Result, Submitter},
+    ports::{FinalityProviderReader, PosChain, Result, Submitter, VotingPower},
 };
 use btc_staking_protocol::{
     committee::CovenantCommittee,
+    height::PosHeight,
     keys::{AccountAddress, CovenantSecret, FinalityProviderPublicKey},
 };
+use prost::{Message, Name};
 use sha2::{Digest, Sha256};
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use tendermint_rpc::{Client, HttpClient};
 use tokio::task::JoinHandle;
 
 const CHAIN: &str = "chain-chaos";
@@ -156,6 +160,50 @@ impl Network {
         let stop = supervisor.stop_source();
         let running = tokio::spawn(async move { supervisor.run(Duration::from_secs(20)).await.unwrap() });
         Daemon { board, stop, running, _metrics: metrics }
+    }
+
+    /// Who has power at which of the heights from `first` to `last`.
+    pub async fn eligible(&self, first: u64, last: u64) -> Vec<(FinalityProviderPublicKey, u64)> {
+        let mut eligible = Vec::new();
+        for height in first..=last {
+            let powers = self.reader.fetch_voting_powers(&self.keys, PosHeight::new(height)).await.unwrap();
+            let with_power = self.keys.iter().zip(powers);
+            let with_power = with_power.filter(|(_, power)| matches!(power, VotingPower::Has(_)));
+            eligible.extend(with_power.map(|(key, _)| (*key, height)));
+        }
+        eligible
+    }
+
+    /// The first block with each vote, read from the transactions of the blocks from `first` to `last`.
+    pub async fn votes_included(
+        &self,
+        first: u64,
+        last: u64,
+    ) -> BTreeMap<(FinalityProviderPublicKey, u64), u64> {
+        let client = HttpClient::new(format!("http://{}", self.node.rpc_addr()).as_str()).unwrap();
+        let mut included = BTreeMap::new();
+        for height in first..=last {
+            let at = u32::try_from(height).unwrap();
+            let block = client.block(at).await.unwrap().block;
+            if block.data.is_empty() {
+                continue;
+            }
+            let results = client.block_results(at).await.unwrap().txs_results.unwrap();
+            for (tx, result) in block.data.iter().zip(results) {
+                if !result.code.is_ok() {
+                    continue;
+                }
+                let raw = TxRaw::decode(tx.as_slice()).unwrap();
+                for message in TxBody::decode(raw.body_bytes.as_slice()).unwrap().messages {
+                    if message.type_url == MsgAddFinalitySig::type_url() {
+                        let vote = MsgAddFinalitySig::decode(message.value.as_slice()).unwrap();
+                        let key = self.keys.iter().find(|key| key.to_bytes() == *vote.fp_btc_pk).unwrap();
+                        included.entry((*key, vote.block_height)).or_insert(height);
+                    }
+                }
+            }
+        }
+        included
     }
 
     /// An account that only pays, past all faults.

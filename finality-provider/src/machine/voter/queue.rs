@@ -58,12 +58,12 @@ impl Queue {
         self.next = self.next.max(Some(first));
     }
 
-    /// Lets go of every height up to `closed` whose vote is not under way or said to be stored.
+    /// Lets go of every height up to `closed`, taken in or not, whose vote is not under way or said to be stored.
     pub(super) fn close(&mut self, closed: PosHeight) {
-        if self.entries.first_key_value().is_none_or(|(lowest, _)| *lowest > closed) {
-            return;
+        let lowest = self.entries.keys().next().copied().min(self.next).or(self.next);
+        if lowest.is_some_and(|lowest| lowest <= closed) {
+            self.skip_to(closed.next());
         }
-        self.entries.retain(|height, entry| *height > closed || is_sent(entry));
     }
 
     /// The highest height whose vote a node refused as too late, up to `final_block`.

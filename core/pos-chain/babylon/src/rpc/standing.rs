@@ -36,7 +36,9 @@ impl Default for HealthPolicy {
     }
 }
 
-/// How long a silent node is left alone.
+/// How long a silent node is left alone: after one silence a moment, since nodes fail now and then and an agreement needs
+/// them; twice as long after each further one in a row.
+const FIRST_REST: Duration = Duration::from_millis(250);
 const REST: Duration = Duration::from_secs(30);
 
 /// Blocks no chain makes between two looks at a node. A height told out of the blue would otherwise make every honest
@@ -111,6 +113,8 @@ pub(super) struct Standing {
     trouble: Option<RpcError>,
     /// When it last gave no answer at all.
     silent: Option<Instant>,
+    /// Silences in a row.
+    silences: u32,
     /// Set once a block was replaced: a person must look, so it lasts as long as the process.
     rewritten: Option<u64>,
 }
@@ -182,17 +186,21 @@ impl Standing {
         self.checked = Some(now);
         self.trouble = None;
         self.silent = None;
+        self.silences = 0;
     }
 
     /// Notes that a call failed. A refusal is no failure.
     pub(super) fn note_trouble(&mut self, error: RpcError, now: Instant) {
         self.silent = matches!(error, RpcError::Unreachable(_)).then_some(now);
+        self.silences = if self.silent.is_some() { self.silences.saturating_add(1) } else { 0 };
         self.trouble = Some(error);
     }
 
     /// Whether it gave no answer a moment ago: then nobody waits for its status while others are at hand.
     pub(super) fn is_resting(&self, now: Instant) -> bool {
-        self.silent.is_some_and(|at| now.saturating_duration_since(at) < REST)
+        let doublings = self.silences.saturating_sub(1).min(16);
+        let rest = FIRST_REST.saturating_mul(1 << doublings).min(REST);
+        self.silent.is_some_and(|at| now.saturating_duration_since(at) < rest)
     }
 
     /// Notes how far the node is behind the others, or sets it aside where it is far ahead of all that are at the tip:
@@ -395,7 +403,17 @@ mod tests {
         standing.note_trouble(RpcError::Unreachable("gone".into()), now);
         assert!(standing.needs_check(&policy, now));
         assert_eq!(standing.rank(), Rank::Unusable);
-        assert!(standing.is_resting(now) && !standing.is_resting(now + REST));
+        let rests = |standing: &Standing, rest| {
+            standing.is_resting(now + rest - Duration::from_millis(1)) && !standing.is_resting(now + rest)
+        };
+        assert!(rests(&standing, FIRST_REST));
+        for silences in 2..20 {
+            standing.note_trouble(RpcError::Unreachable("gone".into()), now);
+            assert!(rests(&standing, (FIRST_REST * (1 << (silences - 1))).min(REST)), "{silences}");
+        }
+        standing.judge(&report("c", 1, "A"), None, &policy, (now, CLOCK)).unwrap();
+        standing.note_trouble(RpcError::Unreachable("gone".into()), now);
+        assert!(rests(&standing, FIRST_REST), "an answer in between counts");
         // One that answers wrongly is no silent one.
         standing.note_trouble(RpcError::Malformed("what".into()), now);
         assert!(!standing.is_resting(now));

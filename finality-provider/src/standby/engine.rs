@@ -193,6 +193,18 @@ impl KeyRange {
     }
 }
 
+impl Answers {
+    /// Whether anything was written or deleted.
+    pub fn wrote(&self) -> bool {
+        self.ops.iter().any(|op| match op {
+            OpAnswer::Put => true,
+            OpAnswer::Deleted(count) => *count > 0,
+            OpAnswer::Range { .. } => false,
+            OpAnswer::Txn(inner) => inner.wrote(),
+        })
+    }
+}
+
 impl Op {
     /// Reads one key.
     pub fn get(key: &str) -> Self {

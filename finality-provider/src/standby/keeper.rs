@@ -6,8 +6,8 @@
 use super::{
     engine::{Engine, EngineError, Entry, LeaseId},
     protocol::{
-        Campaign, Token, build_campaign, build_check, build_eviction, build_forget, build_look,
-        read_campaign, read_check, read_look, values::Instance,
+        Campaign, Token, build_campaign, build_check, build_eviction, build_forget, build_look, build_raise,
+        build_release, read_campaign, read_check, read_look, values::Instance,
     },
     seat::Seat,
     signer::{Standby, Trouble},
@@ -172,7 +172,7 @@ impl Keeper {
     async fn look_after(&self, subject: &Subject, holder: Option<&Entry>, looks: u32) -> Result<(), Trouble> {
         let standby = &*self.standby;
         match (standby.seats.get(subject), holder) {
-            (Seat::Barred(_), _) => Ok(()),
+            (Seat::Barred(_), entry) => self.step_aside(subject, entry, looks).await,
             (Seat::Held(token), Some(entry)) if is_ours(&token, entry) => {
                 if looks % LOOKS_PER_FORGETTING == LOOKS_PER_FORGETTING - 1 {
                     self.forget(subject, &token).await?;
@@ -193,6 +193,24 @@ impl Keeper {
                 self.take_over(subject).await
             }
         }
+    }
+
+    /// Of an instance that must not sign: what it signed, the others must not sign otherwise, and they may take over.
+    async fn step_aside(&self, subject: &Subject, holder: Option<&Entry>, looks: u32) -> Result<(), Trouble> {
+        let (standby, keys) = (&*self.standby, self.standby.keys(subject));
+        let parsed = holder.map(Instance::parse).transpose()?;
+        let ours = parsed.filter(|holder| *holder == standby.me).zip(holder);
+        if ours.is_none() && !looks.is_multiple_of(LOOKS_PER_READING) {
+            return Ok(());
+        }
+        if let Some(highest) = standby.inner.history(subject).await?.highest {
+            standby.engine.commit(build_raise(&keys, highest)).await?;
+        }
+        if let Some((holder, entry)) = ours {
+            let token = Token { created: entry.created, value: holder.to_text() };
+            standby.engine.commit(build_release(&keys, &token)).await?;
+        }
+        Ok(())
     }
 
     async fn stand_by(&self, subject: &Subject, holder: Instance, looks: u32) -> Result<(), Trouble> {
@@ -301,3 +319,6 @@ fn lags(own: Option<PosHeight>, shared: PosHeight) -> String {
         shared.to_u64()
     )
 }
+
+#[cfg(test)]
+mod tests;

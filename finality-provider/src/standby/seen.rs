@@ -107,7 +107,8 @@ impl Watched {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers may overtake each other, so an answer is held against what was seen when its question was asked.
+    /// Answers may overtake each other, so an answer is held against what was seen when its question was asked. What
+    /// wrote something is behind it.
     fn check(&self, before: Sighting, answer: &Committed) -> Result<(), NotTheSame> {
         let mut state = self.lock();
         if let Some(broken) = state.broken {
@@ -116,7 +117,7 @@ impl Watched {
         let found = answer.cluster;
         let wrong = match before.cluster {
             Some(seen) if seen != found => Some(NotTheSame::OtherCluster { seen, found }),
-            _ if answer.revision < before.revision => {
+            _ if answer.revision < before.revision.saturating_add(i64::from(answer.answers.wrote())) => {
                 Some(NotTheSame::WentBack { seen: before.revision, found: answer.revision })
             }
             _ => None,

@@ -141,9 +141,10 @@ async fn a_cluster_put_back_from_a_backup_is_refused() {
     cluster.begin(0);
     cluster.wait_until_healthy(0);
     wait_until("it signs on", async || a.signs(block(2, 1)).await || b.signs(block(2, 2)).await).await;
+    wait_until("and on", async || a.signs(block(3, 1)).await || b.signs(block(3, 2)).await).await;
     let voted = oracle.heights();
     for node in [&a, &b] {
-        wait_until("both know", async || node.manager.records().vote_at(&subject(), h(2)).is_some()).await;
+        wait_until("both know", async || node.manager.records().vote_at(&subject(), h(3)).is_some()).await;
     }
     cluster.kill(0);
     cluster.put_back(&backup);
@@ -151,7 +152,7 @@ async fn a_cluster_put_back_from_a_backup_is_refused() {
     cluster.wait_until_healthy(0);
     for (node, by) in [(&a, 3), (&b, 4)] {
         wait_until("it is noticed", async || {
-            let refused = node.vote(&[block(2, by), block(3, by)]).await.unwrap_err();
+            let refused = node.vote(&[block(3, by), block(4, by)]).await.unwrap_err();
             text(&refused).contains("restored from a backup") || matches!(node.seat(), Seat::Barred(_))
         })
         .await;

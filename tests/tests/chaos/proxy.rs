@@ -127,7 +127,7 @@ impl Faulty {
             state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407)
         };
         let state = self.random.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |state| Some(next(state)));
-        (state.unwrap() >> 33) % FAILS_ONE_IN == 0
+        (state.unwrap() >> 33).is_multiple_of(FAILS_ONE_IN)
     }
 
     async fn pass_on(&self, call: &Value) -> Option<Value> {

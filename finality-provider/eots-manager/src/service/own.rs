@@ -153,7 +153,7 @@ impl Service {
     ) -> Result<Vec<u8>, Refusal> {
         let votes = votes(&request.votes)?;
         let subject = subject(request.subject.as_ref())?;
-        let watermark = PosHeight::new(request.watermark);
+        let watermark = request.watermark.map(PosHeight::new).ok_or(Malformed::Missing("the watermark"))?;
         self.manager().record_signed_elsewhere(&subject, &votes, watermark).map_err(with_evidence)?;
         Ok(proto::Empty {}.encode_to_vec())
     }

@@ -74,9 +74,9 @@ pub struct RecordSignedElsewhereRequest {
     /// Votes.
     #[prost(message, repeated, tag = "2")]
     pub votes: Vec<Vote>,
-    /// At or below it nothing new is signed.
-    #[prost(uint64, tag = "3")]
-    pub watermark: u64,
+    /// At or below it nothing new is signed. Never left out: it cannot be taken back.
+    #[prost(uint64, optional, tag = "3")]
+    pub watermark: Option<u64>,
 }
 
 /// Consecutive heights and the root over their public randomness.

@@ -114,7 +114,7 @@ impl Signer for Remote {
         let request = proto::RecordSignedElsewhereRequest {
             subject: Some(subject.into()),
             votes: votes.iter().map(Into::into).collect(),
-            watermark: watermark.to_u64(),
+            watermark: Some(watermark.to_u64()),
         };
         let _: proto::Empty = self.ask(OwnMethod::RecordSignedElsewhere, VOTES, &request).await?;
         Ok(())

@@ -21,6 +21,7 @@ mod errands;
 mod ha;
 mod keys;
 mod legacy;
+mod migrate_config;
 mod signer;
 mod start;
 
@@ -93,6 +94,8 @@ struct Init {
 enum Command {
     /// Print a complete configuration file to start from.
     Config,
+    /// Write a configuration from those of the Go software, with a report of what became of each option.
+    MigrateConfig(migrate_config::MigrateConfig),
     /// Create the data directory with empty sign records, or say of a key that it is new. Until then a key without
     /// records is refused.
     Init(Init),
@@ -161,6 +164,9 @@ fn run(cli: Cli, output: Output, connector: Arc<dyn Connector>) -> Result<(), Fa
     if let Command::Legacy(command) = &cli.command {
         return legacy::run(command, output);
     }
+    if let Command::MigrateConfig(migrate) = &cli.command {
+        return migrate_config::run(migrate, output);
+    }
     let mut config = load(&cli.config, &cli.overrides)?;
     if let Some(chain) = &cli.chain {
         config.choose_chain(chain).fail_with(Exit::Usage)?;
@@ -170,7 +176,7 @@ fn run(cli: Cli, output: Output, connector: Arc<dyn Connector>) -> Result<(), Fa
         block_on(errands::run(chosen, action, &config, &cli.passphrase, output, &*connector))
     };
     match cli.command {
-        Command::Config | Command::Legacy(_) => Ok(()),
+        Command::Config | Command::Legacy(_) | Command::MigrateConfig(_) => Ok(()),
         Command::Init(_) | Command::Eots { .. } if config.signer.is_some() => Err(elsewhere()),
         Command::Init(new) => init(&new, &config, output),
         Command::Keys { command } => keys::run(command, &config, &cli.passphrase, output, &*connector),

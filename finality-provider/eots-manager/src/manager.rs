@@ -4,6 +4,11 @@
 //! durable; a randomness commitment and a proof of possession have messages of their own, built here, which no vote can
 //! equal.
 //!
+//! Not done here: asking the chain which votes it has. Whoever uses the signer does that before the first signature and
+//! raises the watermark to what it finds (`finality-provider/src/service/guard.rs`; the Go daemon begins above the chain's
+//! highest vote as well). It is a second layer, against records that were put back from a copy together with their anchor:
+//! the signer has no connection to a chain, and one to a lying node could only be told too much or too little.
+//!
 //! Spec: `crypto.md` 2, 4.2, 5.1, 6.
 
 mod batch;

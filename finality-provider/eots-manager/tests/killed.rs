@@ -158,8 +158,13 @@ fn a_signer_killed_at_random_instants_never_signs_two_messages_at_a_height() {
             height: PosHeight::new(height),
             app_hash: app_hash.try_into().unwrap(),
         };
-        let again = manager.sign_vote(&subject, message(hex::decode(app_hash).unwrap())).unwrap();
-        assert_eq!(hex::encode(again.to_bytes()), signature, "released at {height}");
+        let again = manager.sign_vote(&subject, message(hex::decode(app_hash).unwrap()));
+        // Of a long run the first votes are forgotten, and their heights barred.
+        if manager.records().watermark(&subject) < Some(PosHeight::new(height)) {
+            assert_eq!(hex::encode(again.unwrap().to_bytes()), signature, "released at {height}");
+        } else {
+            assert!(again.is_err(), "barred at {height}");
+        }
         assert!(manager.sign_vote(&subject, message(vec![0xee; 32])).is_err(), "other block at {height}");
     }
 }

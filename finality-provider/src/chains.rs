@@ -352,7 +352,7 @@ impl ChainSeat {
             self.shared
                 .health
                 .check(&self.check_name(&subject.finality_provider))
-                .degraded(reason.to_string());
+                .degraded(format!("{}: {reason}", reason.code()));
         }
     }
 }

@@ -327,7 +327,9 @@ fn a_chain_that_is_dead_and_one_that_is_another_do_not_hold_up_the_third() {
     let voting = format!("voting.{CHAIN}.{KEY}");
     let health =
         until(listen, "/readyz", |page| page["ready"] == false && page["checks"][&voting]["state"] == "ok");
-    assert_eq!(health["checks"][format!("voting.dead-1.{KEY}")]["state"], "degraded");
+    let dead = &health["checks"][format!("voting.dead-1.{KEY}")];
+    assert_eq!(dead["state"], "degraded");
+    assert!(dead["reason"].as_str().unwrap().starts_with("unreachable: "), "{dead}");
     operator.done(&["status"]);
     assert_eq!(operator.run(&["unjail"]), Exit::Usage.into(), "which chain was not said");
     assert_eq!(operator.run(&["--chain", "bbn-2", "unjail"]), Exit::Usage.into(), "there is no such chain");

@@ -8,7 +8,7 @@
 //! Where a commitment starts can never be corrected, so a height that only the tip asks for, above everything committed
 //! to, is believed when the tip was seen there in several looks in a row: one wrong answer must not leave a hole.
 //!
-//! How far ahead is enough: [`lead`].
+//! How far ahead is enough: `lead`.
 //!
 //! Spec: `crypto.md` 6.4, `chain.md` 10.1.
 

@@ -171,7 +171,7 @@ impl VoterTask {
         provider.board.show_voter(&provider.subject, &self.voter);
         match self.voter.reason() {
             None => provider.health.ok(),
-            Some(reason) => provider.health.degraded(reason.to_string()),
+            Some(reason) => provider.health.degraded(format!("{}: {reason}", reason.code())),
         }
     }
 }

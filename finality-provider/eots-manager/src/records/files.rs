@@ -55,11 +55,14 @@ pub trait Files: Send {
 /// The files on disk.
 pub struct Folder {
     directory: PathBuf,
-    records: File,
+    records: Locked,
     anchor: File,
-    successor: Option<File>,
-    superseded: Option<File>,
+    successor: Option<Locked>,
+    superseded: Option<Locked>,
 }
+
+/// A file that nobody else has locked.
+struct Locked(File);
 
 impl Folder {
     /// Opens both files and locks the records.
@@ -73,12 +76,12 @@ impl Folder {
         };
         // By inode, not by name or pid: it holds across containers that share the file, and the kernel drops it
         // when the process dies.
-        match lock(&records) {
+        let records = match Locked::new(records) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(OpenError::InUse(path)),
             other => other.map_err(io_error)?,
-        }
+        };
         // Another process may have put a successor there between the opening and the lock.
-        if !is_at(&records, &path).map_err(io_error)? {
+        if !is_at(&records.0, &path).map_err(io_error)? {
             return Err(OpenError::InUse(path));
         }
         let anchor_path = directory.join(ANCHOR_FILE);
@@ -91,9 +94,12 @@ impl Folder {
 
     fn file(&self, name: Name) -> io::Result<&File> {
         match name {
-            Name::Records => Ok(&self.records),
+            Name::Records => Ok(&self.records.0),
             Name::Anchor => Ok(&self.anchor),
-            Name::Successor => self.successor.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into()),
+            Name::Successor => match &self.successor {
+                Some(Locked(file)) => Ok(file),
+                None => Err(io::ErrorKind::NotFound.into()),
+            },
         }
     }
 }
@@ -132,7 +138,7 @@ impl Files for Folder {
     }
 
     fn check_in_place(&self) -> io::Result<()> {
-        if is_at(&self.records, &self.directory.join(RECORDS_FILE))? {
+        if is_at(&self.records.0, &self.directory.join(RECORDS_FILE))? {
             return Ok(());
         }
         Err(io::Error::other("the sign records were replaced while in use"))
@@ -142,8 +148,7 @@ impl Files for Folder {
         let path = self.directory.join(SUCCESSOR_FILE);
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        lock(&file)?;
-        self.successor = Some(file);
+        self.successor = Some(Locked::new(file)?);
         Ok(())
     }
 
@@ -157,7 +162,7 @@ impl Files for Folder {
     fn sync_directory(&mut self) -> io::Result<()> {
         File::open(&self.directory)?.sync_all()?;
         // It may have a second name, under which a second signer could open it now that its lock goes.
-        self.superseded.take().map_or(Ok(()), |old| old.set_len(0))
+        self.superseded.take().map_or(Ok(()), |old| old.0.set_len(0))
     }
 }
 
@@ -171,11 +176,40 @@ pub fn write_new(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-fn lock(file: &File) -> io::Result<()> {
-    Ok(flock(file, FlockOperation::NonBlockingLockExclusive)?)
+impl Locked {
+    fn new(file: File) -> io::Result<Self> {
+        flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(Self(file))
+    }
+}
+
+/// Closing alone would not do: a child this process is about to start has the open file too, until it runs its program.
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // If this fails the lock goes with the last of the open files.
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
 }
 
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     let (ours, there) = (file.metadata()?, fs::metadata(path)?);
     Ok((ours.dev(), ours.ino()) == (there.dev(), there.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_free_once_dropped_although_a_child_still_has_the_open_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(RECORDS_FILE);
+        let locked = Locked::new(File::create(&path).unwrap()).unwrap();
+        // What a forked child holds until it runs its program.
+        let inherited = locked.0.try_clone().unwrap();
+        assert!(Locked::new(File::open(&path).unwrap()).is_err());
+        drop(locked);
+        assert!(Locked::new(File::open(&path).unwrap()).is_ok());
+        drop(inherited);
+    }
 }

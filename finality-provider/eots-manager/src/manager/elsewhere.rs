@@ -13,7 +13,8 @@ impl EotsManager {
     /// history has one from then on.
     ///
     /// # Errors
-    /// [`SigningError::UnknownKey`]; [`SigningError::NotSafe`] with the evidence when another vote is on record here.
+    /// [`SigningError::UnknownKey`]; [`SigningError::NotSafe`] with the evidence when another vote is on record here, or
+    /// two of those given are for one height.
     pub fn record_signed_elsewhere(
         &self,
         subject: &Subject,
@@ -67,5 +68,21 @@ mod tests {
         let conflict = manager.record_signed_elsewhere(&subject, &[vote(9, 2)], PosHeight::new(5));
         assert!(matches!(conflict, Err(SigningError::NotSafe(NotSafe::DoubleSign { .. }))));
         assert!(manager.sign_vote(&subject, vote(10, 1)).is_ok());
+    }
+
+    #[test]
+    fn two_votes_of_another_instance_for_one_height_are_evidence_and_neither_is_recorded() {
+        let directory = tempfile::tempdir().unwrap();
+        SignRecords::create(directory.path()).unwrap();
+        let key = EotsKey::from_secret_bytes(&[7; 32]).unwrap();
+        let subject = Subject { finality_provider: key.public_key(), chain_id: "bbn-1".parse().unwrap() };
+        let manager = EotsManager::new(SignRecords::open(directory.path()).unwrap(), [key]);
+        let vote = |byte| VoteMessage { height: PosHeight::new(9), app_hash: [byte; 32] };
+        let refused = manager.record_signed_elsewhere(&subject, &[vote(1), vote(2)], PosHeight::new(5));
+        let Err(SigningError::NotSafe(NotSafe::DoubleSign { recorded, requested, .. })) = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!((recorded, requested), (vote(1), vote(2)));
+        assert!(!manager.records().has_history(&subject));
     }
 }

@@ -16,7 +16,7 @@ use btc_staking_protocol::{
     },
     height::PosHeight,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 /// Votes remembered per key and chain. About two days of ten-second blocks.
 pub const RECENT_HEIGHTS: usize = 20_000;
@@ -49,11 +49,14 @@ impl Default for Limits {
 #[derive(Default, Debug, PartialEq, Eq)]
 struct Track {
     declared_new: bool,
-    votes: BTreeMap<PosHeight, ([u8; 32], PublicRandomness)>,
+    votes: ByHeight,
     watermark: Option<PosHeight>,
     high_watermark: Option<PosHeight>,
     commitments: BTreeMap<PosHeight, CommittedRandomness>,
 }
+
+/// Votes by height, as they are remembered: app hash and randomness.
+pub type ByHeight = BTreeMap<PosHeight, ([u8; 32], PublicRandomness)>;
 
 /// Everything the records say that still matters.
 #[derive(Default, Debug, PartialEq, Eq)]
@@ -148,7 +151,7 @@ impl History {
     pub fn news(
         &self,
         subject: &Subject,
-        votes: &BTreeMap<PosHeight, ([u8; 32], PublicRandomness)>,
+        votes: &ByHeight,
         watermark: Option<PosHeight>,
     ) -> Result<Vec<Fact>, NotSafe> {
         let nothing = Track::default();
@@ -216,6 +219,39 @@ impl History {
             .map(|track| track.commitments.values().copied().collect())
             .unwrap_or_default()
     }
+}
+
+/// Orders what another signer says it signed. The same vote may be there more than once.
+///
+/// # Errors
+/// [`NotSafe::DoubleSign`] and [`NotSafe::OtherRandomness`] when it contradicts itself: to keep either of two votes would
+/// hide the other.
+pub fn build_by_height(
+    subject: &Subject,
+    votes: impl IntoIterator<Item = (VoteMessage, PublicRandomness)>,
+) -> Result<ByHeight, NotSafe> {
+    let mut by_height = ByHeight::new();
+    for (requested, randomness) in votes {
+        let height = requested.height;
+        match by_height.entry(height) {
+            Entry::Vacant(free) => drop(free.insert((requested.app_hash, randomness))),
+            Entry::Occupied(first) => {
+                let (app_hash, first_randomness) = *first.get();
+                let recorded = VoteMessage { height, app_hash };
+                if recorded != requested {
+                    return Err(NotSafe::DoubleSign {
+                        subject: Box::new(subject.clone()),
+                        recorded,
+                        requested,
+                    });
+                }
+                if first_randomness != randomness {
+                    return Err(NotSafe::OtherRandomness { height });
+                }
+            }
+        }
+    }
+    Ok(by_height)
 }
 
 impl Track {

@@ -49,7 +49,6 @@ use history::{History, Limits};
 use layout::{Fact, Place, Position};
 use replay::{MAX_WRITE, replay};
 use std::{
-    collections::BTreeMap,
     io,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -144,15 +143,16 @@ impl SignRecords {
     /// where another may have been signed and forgotten.
     ///
     /// # Errors
-    /// [`NotSafe::DoubleSign`] when these records hold another vote, and nothing is written; else always fatal.
+    /// [`NotSafe::DoubleSign`] when these records hold another vote, or the import itself holds two at a height;
+    /// [`NotSafe::OtherRandomness`] when it holds one vote with two randomnesses. Nothing is written then. Else always
+    /// fatal.
     pub fn import(
         &self,
         subject: &Subject,
         votes: impl IntoIterator<Item = (VoteMessage, PublicRandomness)>,
         watermark: Option<PosHeight>,
     ) -> Result<(), NotSafe> {
-        let by_height = |(vote, randomness): (VoteMessage, _)| (vote.height, (vote.app_hash, randomness));
-        let mut votes: BTreeMap<_, _> = votes.into_iter().map(by_height).collect();
+        let mut votes = history::build_by_height(subject, votes)?;
         let mut forgotten = None;
         while votes.len() > RECENT_HEIGHTS {
             forgotten = votes.pop_first().map(|(height, _)| height);

@@ -106,6 +106,39 @@ fn an_import_that_contradicts_the_records_writes_nothing() {
 }
 
 #[test]
+fn an_import_that_contradicts_itself_writes_nothing_and_one_that_repeats_itself_is_taken() {
+    let [key, _] = strangers();
+    let votes = signed(5..=7);
+    let other_message = (vote(6, 2).message, votes[1].1);
+    let other_randomness = (votes[1].0, PublicRandomness::from_bytes([8; 32]));
+    for contradiction in [other_message, other_randomness] {
+        // Whichever comes first, and also where the watermark bars it: it is evidence.
+        for (first, second) in [(votes[1], contradiction), (contradiction, votes[1])] {
+            let directory = with_votes(1);
+            let records = SignRecords::open(directory.path()).unwrap();
+            let all = votes.iter().copied().filter(|vote| *vote != votes[1]).chain([first, second]);
+            match records.import(&key, all, Some(PosHeight::new(9))).unwrap_err() {
+                NotSafe::DoubleSign { subject, recorded, requested } => {
+                    assert_eq!((*subject, recorded, requested), (key.clone(), first.0, second.0));
+                    assert_ne!(recorded, requested);
+                }
+                NotSafe::OtherRandomness { height } => {
+                    assert_eq!((height, first.0), (PosHeight::new(6), second.0));
+                }
+                refused => panic!("{refused}"),
+            }
+            drop(records);
+            let records = SignRecords::open(directory.path()).unwrap();
+            assert!(!records.has_history(&key), "nothing was written");
+        }
+    }
+    let directory = with_votes(1);
+    let records = SignRecords::open(directory.path()).unwrap();
+    records.import(&key, votes.iter().chain(&votes).copied(), None).unwrap();
+    assert_eq!(records.votes(&key), votes);
+}
+
+#[test]
 fn an_import_of_more_than_is_remembered_bars_the_rest_and_fits_one_write() {
     let directory = with_votes(0);
     let records = SignRecords::open(directory.path()).unwrap();

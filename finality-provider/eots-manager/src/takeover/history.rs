@@ -19,8 +19,9 @@ pub const MAX_LISTED: usize = 100;
 /// The recent votes, the counts of all, and the highest height.
 #[derive(Default)]
 pub(super) struct History {
-    /// Votes whose signature is ours to the bit: at most [`RECENT_HEIGHTS`], the highest.
-    votes: BTreeMap<PosHeight, (VoteMessage, PublicRandomness)>,
+    /// Votes whose signature is ours to the bit; `None` where two contradict each other, for good. At most
+    /// [`RECENT_HEIGHTS`], the highest.
+    votes: BTreeMap<PosHeight, Option<(VoteMessage, PublicRandomness)>>,
     records: u64,
     current: u64,
     first: u64,
@@ -103,7 +104,7 @@ impl History {
     }
 
     pub(super) fn votes(&self) -> impl Iterator<Item = (VoteMessage, PublicRandomness)> {
-        self.votes.values().copied()
+        self.votes.values().copied().flatten()
     }
 
     pub(super) fn watermark(&self) -> Option<PosHeight> {
@@ -130,20 +131,17 @@ impl History {
             not_reproduced_heights: self.not_reproduced.numbers(),
             contradicting: self.contradicting.count,
             contradicting_heights: self.contradicting.numbers(),
-            votes_taken_over: self.votes.len().try_into().unwrap_or(u64::MAX),
+            votes_taken_over: self.votes().count().try_into().unwrap_or(u64::MAX),
             watermark: number(self.barred),
         }
     }
 
     fn keep(&mut self, vote: VoteMessage, randomness: PublicRandomness) {
-        match self.votes.get(&vote.height) {
-            Some((known, _)) if *known != vote => {
-                self.contradicting.add(vote.height);
-                // Neither is signed again.
-                self.votes.remove(&vote.height);
-            }
-            Some(_) => {}
-            None => drop(self.votes.insert(vote.height, (vote, randomness))),
+        let kept = self.votes.entry(vote.height).or_insert(Some((vote, randomness)));
+        if kept.is_some_and(|(known, _)| known != vote) {
+            // None of them is signed again, whatever other records of this height follow.
+            *kept = None;
+            self.contradicting.add(vote.height);
         }
         if self.votes.len() > RECENT_HEIGHTS {
             self.votes.pop_first();
@@ -181,4 +179,40 @@ fn reproduce(record: &LegacyRecord, key: Option<&EotsKey>) -> Reproduced {
         }
     }
     Reproduced::Not
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::legacy::eots_db::Layout;
+
+    #[test]
+    fn a_height_with_contradicting_records_stays_without_a_vote_whatever_follows() {
+        let key = EotsKey::from_secret_bytes(&[7; 32]).unwrap();
+        let subject = Subject { finality_provider: key.public_key(), chain_id: "bbn-1".parse().unwrap() };
+        let record = |height: u64, block: u8| {
+            let vote = VoteMessage { height: PosHeight::new(height), app_hash: [block; 32] };
+            let nonce = nonce::derive(key.secret(), Scheme::V1, subject.chain_id.as_str().as_bytes(), height);
+            let signature = key.secret().sign(nonce, &vote.to_bytes()).unwrap();
+            LegacyRecord {
+                layout: Layout::V0_14,
+                subject: subject.clone(),
+                height: vote.height,
+                vote: Some(vote),
+                signature: Some(signature),
+            }
+        };
+        for blocks in [vec![1, 2], vec![1, 2, 1], vec![1, 2, 2], vec![1, 2, 3], vec![1, 1, 2, 3, 1]] {
+            let mut history = History::default();
+            history.add(&record(8, 1), Some(&key));
+            for block in &blocks {
+                history.add(&record(9, *block), Some(&key));
+            }
+            let heights: Vec<_> = history.votes().map(|(vote, _)| vote.height.to_u64()).collect();
+            assert_eq!(heights, [8], "{blocks:?}");
+            let report = history.report(&subject);
+            assert_eq!((report.contradicting, report.contradicting_heights), (1, vec![9]), "{blocks:?}");
+            assert_eq!((report.votes_taken_over, report.watermark), (1, Some(9)), "{blocks:?}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use super::DoorError;
 use std::{
     fs, io,
     os::unix::{
-        fs::{FileTypeExt, PermissionsExt},
+        fs::{FileTypeExt, MetadataExt, PermissionsExt},
         net::UnixStream as BlockingStream,
     },
     path::{Path, PathBuf},
@@ -15,10 +15,12 @@ use std::{
 };
 use tokio::net::{UnixListener, UnixStream, unix::SocketAddr};
 
-/// The socket. Its file is removed when it is dropped.
+/// The socket. Its file is removed when it is dropped, unless another has taken its place.
 pub struct OwnersSocket {
     listener: UnixListener,
     path: PathBuf,
+    /// Device and inode of the file. The number is not given away while the listener is open.
+    file: (u64, u64),
     owner: u32,
 }
 
@@ -32,13 +34,19 @@ impl OwnersSocket {
         let failed = |source| DoorError::Bind { at: path.display().to_string(), source };
         let listener = UnixListener::bind(&path).map_err(failed)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
-        Ok(Self { listener, path, owner: rustix::process::geteuid().as_raw() })
+        let file = device_and_inode(&path).map_err(failed)?;
+        Ok(Self { listener, path, file, owner: rustix::process::geteuid().as_raw() })
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Which file is at a path, links not followed.
+fn device_and_inode(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|found| (found.dev(), found.ino()))
 }
 
 /// Removes a socket nobody listens on; leaves everything else alone.
@@ -89,8 +97,10 @@ impl axum::serve::Listener for OwnersSocket {
 
 impl Drop for OwnersSocket {
     fn drop(&mut self) {
-        // Left behind, it would be replaced at the next start.
-        let _ = fs::remove_file(&self.path);
+        // Somebody else's stays. Ours, left behind, would be replaced at the next start.
+        if device_and_inode(&self.path).is_ok_and(|found| found == self.file) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -110,6 +120,19 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert!(matches!(OwnersSocket::bind(path.clone()), Err(DoorError::InUse(_))));
         drop(socket);
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn the_socket_of_a_successor_outlives_the_one_before_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("eots.sock");
+        let before = OwnersSocket::bind(path.clone()).unwrap();
+        fs::remove_file(&path).unwrap();
+        let successor = OwnersSocket::bind(path.clone()).unwrap();
+        drop(before);
+        assert!(BlockingStream::connect(&path).is_ok());
+        drop(successor);
         assert!(!path.exists());
     }
 

@@ -2,7 +2,8 @@
 //!
 //! A request is taken if its time is near the clock's, above everything that was forgotten, and its nonce new. What is
 //! forgotten, for being old or for want of room, raises the floor to its time; so nothing that was ever taken is taken
-//! again, whatever the clock does.
+//! again, whatever the clock does. The price: after a clock stepped back by more than the tolerance nothing is taken
+//! until it has caught up, or until a restart begins a new window together with a new session.
 
 use super::mac::Nonce;
 use std::collections::BTreeSet;
@@ -76,6 +77,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_clock_that_steps_back_is_waited_for_and_a_new_window_waits_for_nothing() {
+        let (start, step) = (10 * TOLERANCE_MS, 5 * TOLERANCE_MS);
+        let mut window = Window::default();
+        for (nonce, now) in [(1, start), (2, start + TOLERANCE_MS + 1)] {
+            assert_eq!(window.take(now, [nonce; 16], now), Seen::First);
+        }
+        for now in [start - step, start - 1, start] {
+            assert_eq!(window.take(now, [3; 16], now), Seen::OutOfTime);
+            assert_eq!(Window::default().take(now, [3; 16], now), Seen::First);
+        }
+        assert_eq!(window.take(start + 1, [3; 16], start + 1), Seen::First, "it has caught up");
     }
 
     #[test]

@@ -23,8 +23,9 @@ use btc_staking_protocol::{
 };
 use std::{
     ffi::OsString,
+    io::Write,
     net::{SocketAddr, TcpListener},
-    os::unix::fs::PermissionsExt,
+    os::{fd::AsRawFd, unix::fs::PermissionsExt},
     path::{Path, PathBuf},
     process::{Child, Command, ExitCode, Stdio},
     sync::Arc,
@@ -107,13 +108,17 @@ impl Operator {
     }
 
     fn run(&self, arguments: &[&str]) -> ExitCode {
-        let path = |name: &str| self.directory.join(name).display().to_string();
+        let words = self.directory.join("words");
+        self.run_with(&format!("file:{}", words.display()), arguments)
+    }
+
+    fn run_with(&self, passphrase: &str, arguments: &[&str]) -> ExitCode {
         let fixed = [
             "finality-provider".to_owned(),
             "--config".to_owned(),
-            path("config.toml"),
+            self.directory.join("config.toml").display().to_string(),
             "--passphrase".to_owned(),
-            format!("file:{}", path("words")),
+            passphrase.to_owned(),
         ];
         let given =
             arguments.iter().map(|argument| argument.replace("DIR", &self.directory.display().to_string()));
@@ -128,6 +133,20 @@ impl Operator {
         self.done(&["keys", "import", "--which", "eots", "--from", "DIR/secret"]);
         self.done(&["keys", "import", "--which", "account", "--from", "DIR/phrase"]);
     }
+}
+
+#[test]
+fn a_passphrase_from_a_pipe_opens_every_file_a_command_needs() {
+    let directory = tempfile::tempdir().unwrap();
+    let operator = Operator::new(directory.path(), anywhere());
+    operator.done(&["init"]);
+    operator.import_keys();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(b"correct horse\n").unwrap();
+    drop(writer);
+    // Registering opens the voting key and the account's; from a pipe each byte comes once.
+    let passphrase = format!("fd:{}", reader.as_raw_fd());
+    assert_eq!(operator.run_with(&passphrase, &["register", "--moniker", "piped"]), Exit::Done.into());
 }
 
 fn key() -> FinalityProviderPublicKey {

@@ -17,7 +17,7 @@ use btc_staking_daemon::{
     cli::{AlreadyTold, Exit, Failure, Output},
     clock::{Clock, SystemClock},
     http::fetch_json,
-    keyfile::{Strength, open_secret32},
+    keyfile::{Strength, unseal_secret32},
     passphrase::{Asking, Passphrase, PassphraseSource},
 };
 use btc_staking_eots_manager::{keyfiles::load_key, keys::EotsKey, records::Subject};
@@ -80,10 +80,7 @@ pub async fn examine(
     let opened = open_keys(config, words.as_ref(), &mut findings);
     for plan in plans {
         findings.extend(judge_keys_held(plan, &keys));
-        let account = match examination.with_keys {
-            true => open_account(plan, passphrase, connector, &mut findings),
-            false => None,
-        };
+        let account = words.as_ref().and_then(|words| open_account(plan, words, connector, &mut findings));
         let now = SystemClock::new().since_epoch().as_secs();
         let exam = ChainExam { plan, subjects: subjects(plan), account, keys: &opened, now };
         findings.extend(exam.examine(connector).await);
@@ -124,11 +121,11 @@ fn open_keys(config: &Config, words: Option<&Passphrase>, findings: &mut Vec<Fin
 
 fn open_account(
     plan: &ChainPlan,
-    passphrase: &PassphraseSource,
+    words: &Passphrase,
     connector: &dyn Connector,
     findings: &mut Vec<Finding>,
 ) -> Option<AccountAddress> {
-    let opened = open_secret32(&plan.account_key_file, passphrase);
+    let opened = unseal_secret32(&plan.account_key_file, words);
     let address = opened.map_err(|failure| failure.chain().join(": ")).and_then(|secret| {
         connector.account_address(&plan.endpoint, &AccountSecret(secret)).map_err(|e| e.to_string())
     });

@@ -11,8 +11,8 @@ use crate::{
 };
 use btc_staking_daemon::{
     cli::{Exit, FailWith, Failure, Output},
-    keyfile::open_secret32,
-    passphrase::PassphraseSource,
+    keyfile::unseal_secret32,
+    passphrase::{Asking, PassphraseSource},
 };
 use btc_staking_eots_manager::records::Subject;
 use btc_staking_pos_chain::connect::{AccountSecret, Connector};
@@ -227,22 +227,23 @@ async fn open_place(
     let plan = config.only_chain().fail_with(Exit::Usage)?;
     let (key, holder) = choose(config, &plan, chosen).await?;
     let chain = connector.connect(&plan.endpoint).await.fail_with(Exit::Unreachable)?;
+    let words = passphrase.read(Asking::Once).fail_with(Exit::Usage)?;
     let prover = match action {
-        Action::Register(_) => holder.into_prover(passphrase)?,
+        Action::Register(_) => holder.into_prover(&words)?,
         Action::Edit(_)
         | Action::Unjail
         | Action::Rewards
         | Action::WithdrawRewards(_)
         | Action::SetWithdrawAddress(_) => Prover::Nobody,
     };
-    let secret = AccountSecret(open_secret32(&plan.account_key_file, passphrase)?);
+    let secret = AccountSecret(unseal_secret32(&plan.account_key_file, &words)?);
     let account = connector.account_address(&plan.endpoint, &secret).fail_with(Exit::Usage)?;
     let outbox = Arc::new(records.outbox(plan.id.as_str(), &account)?);
     let submitter =
         connector.open_account_with(&plan.endpoint, secret, outbox).await.fail_with(Exit::Unreachable)?;
     let registrar = match (action, &plan.unjail.account_key_file) {
         (Action::Unjail, Some(file)) => {
-            let secret = AccountSecret(open_secret32(file, passphrase)?);
+            let secret = AccountSecret(unseal_secret32(file, &words)?);
             let opened = open_registrar(connector, &plan.endpoint, &secret, &submitter, records).await;
             Some(opened.fail_with(Exit::Unreachable)?)
         }

@@ -8,7 +8,8 @@ use btc_staking_daemon::{
     clock::{Clock, SystemClock},
     entropy::{Entropy, OsEntropy},
     keyfile::Strength,
-    passphrase::{Asking, PassphraseSource},
+    passphrase::Passphrase,
+    tasks::Signals,
 };
 use btc_staking_eots_manager::{
     keyfiles::{load_key, peek_key},
@@ -17,31 +18,32 @@ use btc_staking_eots_manager::{
     signer::{Local, Signer, SignerError},
 };
 use btc_staking_protocol::keys::FinalityProviderPublicKey;
-use std::{collections::BTreeMap, io, path::PathBuf, sync::Arc};
-use tokio::signal::unix::{SignalKind, signal};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 /// Opens sign records and keys, unless another process holds them: then nothing of that is touched here.
-pub fn open_signer(config: &Config, passphrase: &PassphraseSource) -> Result<Arc<dyn Signer>, Failure> {
+pub fn open_signer(config: &Config, words: &Passphrase) -> Result<Arc<dyn Signer>, Failure> {
     if let Some(address) = &config.signer {
         return Ok(Arc::new(address.open(system_clock()).fail_with(Exit::Usage)?));
     }
     // The records first: they are the lock that keeps a second signer out.
     let records = SignRecords::open(&config.data_dir).map_err(records_failure)?;
-    let words = passphrase.read(Asking::Once).fail_with(Exit::Usage)?;
     let mut keys = Vec::new();
     for file in &config.eots_key_files {
-        keys.push(load_key(file, &words, Strength::Required).fail_with(Exit::Refused)?);
+        keys.push(load_key(file, words, Strength::Required).fail_with(Exit::Refused)?);
     }
     Ok(Arc::new(Local::new(Arc::new(EotsManager::new(records, keys)))))
 }
 
 /// Asks which keys there are, until there are any: a signer that starts after this process is no failure. `None` when
 /// told to stop meanwhile.
-pub async fn fetch_keys(signer: &dyn Signer) -> Result<Option<Vec<FinalityProviderPublicKey>>, Failure> {
+pub async fn fetch_keys(
+    signer: &dyn Signer,
+    signals: &mut Signals,
+) -> Result<Option<Vec<FinalityProviderPublicKey>>, Failure> {
     let mut backoff = Backoff::new(Policy::default());
-    let mut stop = Box::pin(stop_signal());
     loop {
-        let why = match signer.public_keys().await {
+        let Ok(answer) = signals.race(signer.public_keys()).await else { return Ok(None) };
+        let why = match answer {
             Ok(keys) if keys.is_empty() => "the signer has no unlocked key".to_owned(),
             Ok(keys) => return Ok(Some(keys)),
             Err(error @ SignerError::Fatal(_)) => return Err(Failure::new(Exit::Failure, error)),
@@ -49,9 +51,8 @@ pub async fn fetch_keys(signer: &dyn Signer) -> Result<Option<Vec<FinalityProvid
         };
         tracing::warn!(reason = %why, "waiting for the keys of the signer");
         let wait = tokio::time::sleep(backoff.next(OsEntropy.next_u64().unwrap_or(0)));
-        tokio::select! {
-            () = wait => {}
-            stopped = &mut stop => return Ok(stopped.map(|()| None)?),
+        if signals.race(wait).await.is_err() {
+            return Ok(None);
         }
     }
 }
@@ -81,11 +82,10 @@ pub async fn fetch_holders(config: &Config) -> Result<BTreeMap<FinalityProviderP
 
 impl Holder {
     /// Opens what can prove that the key agrees to an account.
-    pub fn into_prover(self, passphrase: &PassphraseSource) -> Result<Prover, Failure> {
+    pub fn into_prover(self, words: &Passphrase) -> Result<Prover, Failure> {
         match self {
             Self::File(file) => {
-                let words = passphrase.read(Asking::Once).fail_with(Exit::Usage)?;
-                let secret = load_key(&file, &words, Strength::Required).fail_with(Exit::Refused)?;
+                let secret = load_key(&file, words, Strength::Required).fail_with(Exit::Refused)?;
                 Ok(Prover::Key(Box::new(secret)))
             }
             Self::Elsewhere(signer) => Ok(Prover::Signer(signer)),
@@ -95,13 +95,4 @@ impl Holder {
 
 fn system_clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock::new())
-}
-
-/// Waits for SIGTERM or SIGINT, before the supervisor does.
-async fn stop_signal() -> io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-    }
 }

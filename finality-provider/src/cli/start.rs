@@ -23,10 +23,10 @@ use btc_staking_daemon::{
     entropy::OsEntropy,
     health::Health,
     http,
-    keyfile::open_secret32,
+    keyfile::unseal_secret32,
     metrics::Metrics,
-    passphrase::PassphraseSource,
-    tasks::Supervisor,
+    passphrase::{Asking, PassphraseSource},
+    tasks::{Signals, Supervisor},
     telemetry,
 };
 use btc_staking_pos_chain::connect::{AccountSecret, Connector};
@@ -43,11 +43,14 @@ pub async fn start(
     connector: Arc<dyn Connector>,
 ) -> Result<(), Failure> {
     telemetry::init(&config.log).fail_with(Exit::Usage)?;
-    let signer = open_signer(config, passphrase)?;
+    // Once for all files: a prompt would ask for each, and a pipe can be read only once.
+    let words = passphrase.read(Asking::Once).fail_with(Exit::Usage)?;
+    let mut signals = Signals::new()?;
+    let signer = open_signer(config, &words)?;
     let records = open_store(config)?;
-    let Some(held) = fetch_keys(&*signer).await? else { return Ok(()) };
+    let Some(held) = fetch_keys(&*signer, &mut signals).await? else { return Ok(()) };
     let (health, entropy) = (Health::new(), Arc::new(OsEntropy));
-    let mut supervisor = Supervisor::new(health.clone(), entropy.clone());
+    let mut supervisor = Supervisor::new(health.clone(), entropy.clone()).with_signals(signals);
     let signer = ha::join(config, &plans, &held, signer, &records, &mut supervisor)?;
     let (metrics, board) = (Metrics::new("fp"), Board::default());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -65,7 +68,7 @@ pub async fn start(
     let socket = control::bind(&config.data_dir).fail_with(Exit::Usage)?;
     let mut seats = Vec::new();
     for plan in plans {
-        let open = |file| Ok::<_, Failure>(AccountSecret(open_secret32(file, passphrase)?));
+        let open = |file| Ok::<_, Failure>(AccountSecret(unseal_secret32(file, &words)?));
         let secrets = Secrets {
             account: open(&plan.account_key_file)?,
             registrar: plan.unjail.account_key_file.as_deref().map(open).transpose()?,

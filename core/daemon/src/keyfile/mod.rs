@@ -24,6 +24,7 @@ mod secret32;
 
 pub use secret32::{
     KeySource, NotA32ByteSecret, create_secret32, import_secret32, open_secret32, read_hex_secret32,
+    unseal_secret32,
 };
 
 use crate::{

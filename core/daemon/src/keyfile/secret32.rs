@@ -4,7 +4,7 @@ use super::{KdfParams, KeyFile, KeyFileError, Strength};
 use crate::{
     cli::{Exit, FailWith, Failure},
     entropy::Entropy,
-    passphrase::{Asking, PassphraseSource},
+    passphrase::{Asking, Passphrase, PassphraseSource},
 };
 use std::{
     fs::File,
@@ -77,8 +77,20 @@ pub fn import_secret32(
 /// As [`create_secret32`].
 pub fn open_secret32(file: &Path, passphrase: &PassphraseSource) -> Result<Zeroizing<[u8; 32]>, Failure> {
     let sealed = KeyFile::read(file).fail_with(Exit::Usage)?;
-    let passphrase = passphrase.read(Asking::Once).fail_with(Exit::Usage)?;
-    let opened: Result<_, KeyFileError> = sealed.open(&passphrase, Strength::Required);
+    unseal(&sealed, &passphrase.read(Asking::Once).fail_with(Exit::Usage)?)
+}
+
+/// Opens the secret in a file with a passphrase that was read already: for programs that open several, since a prompt asks
+/// anew each time and a pipe can be read only once.
+///
+/// # Errors
+/// A [`Failure`] that says which of passphrase and file was at fault.
+pub fn unseal_secret32(file: &Path, passphrase: &Passphrase) -> Result<Zeroizing<[u8; 32]>, Failure> {
+    unseal(&KeyFile::read(file).fail_with(Exit::Usage)?, passphrase)
+}
+
+fn unseal(sealed: &KeyFile, passphrase: &Passphrase) -> Result<Zeroizing<[u8; 32]>, Failure> {
+    let opened: Result<_, KeyFileError> = sealed.open(passphrase, Strength::Required);
     let bytes = opened.fail_with(Exit::Refused)?;
     let secret: [u8; 32] =
         bytes.as_slice().try_into().map_err(|_| NotA32ByteSecret(bytes.len())).fail_with(Exit::Usage)?;

@@ -11,6 +11,7 @@
 //! The doubles answer at once, so what is measured is this program, its disk and its signatures. Beside the figures stands
 //! what a bare append and fdatasync of a record costs in the same run. `BLOCKS` and `BLOCK_MS` change the scenarios.
 
+// A measuring program: what goes wrong ends it, and nobody calls it.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use async_trait::async_trait;

@@ -7,6 +7,7 @@
 //! What is measured is both sides of the RPC on one machine; beside it stands the bare rate of the one question that has to be
 //! asked for every height, who has power there.
 
+// A measuring program: what goes wrong ends it, and nobody calls it.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use async_trait::async_trait;

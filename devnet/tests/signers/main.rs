@@ -6,7 +6,7 @@
 #![allow(clippy::unwrap_used)] // a test crate, helpers included
 
 mod programs;
-#[allow(dead_code, unused_imports)]
+#[allow(dead_code, unused_imports)] // shared with the chain's own tests, which use more of it
 #[path = "../../chain/tests/chain/support/mod.rs"]
 mod support;
 

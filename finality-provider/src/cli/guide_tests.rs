@@ -32,7 +32,7 @@ fn words_of(command: &str) -> Vec<String> {
     let command = command.split(" > ").next().unwrap_or_default();
     let word = |word: &str| match word {
         "KEY" => "84bf7562262bbd6940085748f3be6afa52ae317155181ece31b66351ccffa4b0".to_owned(),
-        "H" | "HEIGHT" => "5".to_owned(),
+        "HEIGHT" => "5".to_owned(),
         "ADDRESS" => "127.0.0.1:1".to_owned(),
         other => other.to_owned(),
     };

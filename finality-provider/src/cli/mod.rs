@@ -9,6 +9,7 @@
 //! | `eots` | takes over from the Go manager; exports, imports, minifies and merges sign records |
 //! | `register`, `edit` | registers a provider on the chain, changes its description or commission |
 //! | `rewards`, `withdraw-rewards`, `set-withdraw-address` | shows rewards, withdraws them, says where they go |
+//! | `migrate-config` | writes a configuration from those of the Go software |
 //! | `start` | votes until SIGTERM |
 //! | `status` | asks the running daemon what each provider is doing |
 //! | `doctor` | looks at everything a provider depends on, and says how to mend what is wrong |
@@ -135,7 +136,7 @@ enum Command {
     #[command(aliases = ["list-finality-providers", "ls", "finality-provider-info", "fpi"])]
     Status,
     /// Look at everything a provider depends on, and say how to mend what is wrong. Works beside a running daemon and
-    /// without one, and changes nothing.
+    /// without one, and leaves nothing behind.
     Doctor(doctor::Examination),
     /// Let all keys sign again after a vote of another signer was seen on a chain and stopped them.
     Resume {

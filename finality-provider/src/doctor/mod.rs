@@ -1,6 +1,6 @@
 //! Looks at everything a provider depends on and says how to mend what is wrong.
 //!
-//! It changes nothing, needs no daemon and disturbs none: records that a running daemon has locked are left to it, and
+//! It leaves nothing behind, needs no daemon and disturbs none: records that a running daemon has locked are left to it, and
 //! what only the daemon knows is asked of it. Every check is a pure judgement over what was found, so that each can be
 //! shown to fail.
 //!

@@ -82,7 +82,7 @@ async fn a_transaction_in_the_deprecated_field_is_simulated_as_well() {
     let register = any(&Provider::new("provider-1", 1, 4).registration());
     let bytes = build_simulation(&account("provider-1"), state, vec![register]).tx_bytes;
     let apart = Tx::decode(bytes.as_slice()).unwrap();
-    #[allow(deprecated)]
+    #[allow(deprecated)] // that this field is read is what is tested
     let requests = [
         SimulateRequest { tx: None, tx_bytes: bytes.clone() },
         SimulateRequest { tx: Some(apart.clone()), tx_bytes: Vec::new() },

@@ -43,6 +43,7 @@ fn final_times(dice: &mut Dice) -> Vec<u64> {
         let late = if dice.roll(300) == 0 { 24 * HOUR } else { dice.roll(2 * HOUR) };
         let sent = f64::from(u32::try_from(epoch * EPOCH * BLOCK + late).unwrap());
         included = included.max(blocks.partition_point(|time| *time < sent));
+        // Seconds of a simulated year, far inside what either type holds exactly.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::as_conversions)]
         times.push(blocks[included + W] as u64);
     }

@@ -95,7 +95,8 @@ async fn a_pair_of_daemons_votes_on_through_a_kill_and_a_pause_and_never_twice()
     a.done(&["ha", "init"]);
     b.done(&["init"]);
     a.start();
-    wait_until("a votes", async || is_voted(&network, tip(&network).await).await).await;
+    // A vote is stored with a later block than the one it is for.
+    wait_until("a votes", async || is_voted(&network, tip(&network).await - 1).await).await;
     b.start();
     wait_until("b stands by", async || reason(&b).as_deref() == Some("standby")).await;
 
